@@ -1,0 +1,99 @@
+//! Fetch and tail: read records.
+
+use super::Rejection;
+use crate::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicName};
+
+/// Which records a reader may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Everything below the high watermark.
+    #[default]
+    ReadUncommitted,
+    /// Everything below the last stable offset.
+    ReadCommitted,
+}
+
+/// Reads from partitions, waiting until there is something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Longest wait for `min_bytes`.
+    pub max_wait_ms: u32,
+    /// Answer as soon as this many bytes of records are there.
+    pub min_bytes: u32,
+    /// Most bytes of records in the reply (at least one batch is always sent).
+    pub max_bytes: u32,
+    /// Which records may be seen.
+    pub isolation: Isolation,
+    /// What to read.
+    pub entries: Vec<FetchEntry>,
+}
+
+/// From where to read one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchEntry {
+    /// The topic.
+    pub topic: TopicName,
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// The epoch of the leader this is meant for, if known.
+    pub leader_epoch: Option<LeaderEpoch>,
+    /// First offset wanted.
+    pub offset: Offset,
+    /// Most bytes of this partition (at least one batch is always sent).
+    pub max_bytes: u32,
+}
+
+/// The answer, in the order of the entries. `R` is how the protocol's host holds records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchReply<R> {
+    /// One for each entry.
+    pub partitions: Vec<FetchedPartition<R>>,
+}
+
+/// What was read of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedPartition<R> {
+    /// The topic.
+    pub topic: TopicName,
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// First offset not known to be on the whole ISR; -1 with an error.
+    pub high_watermark: Offset,
+    /// First offset still in the log; -1 with an error.
+    pub log_start_offset: Offset,
+    /// Whole batches, the first of which may begin before the wanted offset; or why not.
+    pub records: Result<R, Rejection>,
+}
+
+/// Streams records to the connection from here on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The topics, each whole.
+    pub topics: Vec<TopicName>,
+    /// Only these partitions (of every topic), if given.
+    pub partitions: Option<Vec<PartitionIndex>>,
+    /// Where to begin.
+    pub from: TailStart,
+    /// End the stream after this many records.
+    pub max_records: Option<u64>,
+    /// End the stream at the end offsets as they stood at its start.
+    pub stop_at_end: bool,
+    /// Return values that are JSON as JSON (`"values":"json"`).
+    pub json_values: bool,
+}
+
+/// Where a reader begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TailStart {
+    /// The first record still there.
+    Beginning,
+    /// Records produced from now on.
+    #[default]
+    End,
+    /// This offset, in every partition.
+    Offset(Offset),
+    /// The last so many records of each partition.
+    Last(u64),
+    /// The first record at or after this time, in every partition.
+    Time(TimestampMs),
+}

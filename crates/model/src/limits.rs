@@ -1,0 +1,44 @@
+//! Every limit on what comes from outside, in one place. Sizes are in bytes.
+
+/// Longest topic name, so that `<topic>-<partition>` fits a file name.
+pub const MAX_TOPIC_NAME_LEN: usize = 249;
+/// Longest client id, software name, host name or similar label a peer may give.
+pub const MAX_LABEL_LEN: usize = 255;
+/// Longest group id or member id.
+pub const MAX_GROUP_ID_LEN: usize = 32_767;
+/// Largest request line before anything is known of the peer (`socket.request.max.bytes` may lower it).
+pub const MAX_REQUEST_BYTES: usize = 100 * 1024 * 1024;
+/// Deepest nesting of JSON that is read; records carry deeper values only as text.
+pub const MAX_JSON_DEPTH: usize = 64;
+/// Default of `message.max.bytes`: largest record batch in a log, header included (Kafka's default).
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
+/// Most records in one batch; more would overflow nothing, but no client sends them.
+pub const MAX_RECORDS_PER_BATCH: usize = 1_000_000;
+/// Most headers of one record.
+pub const MAX_HEADERS_PER_RECORD: usize = 1_000;
+/// Most partitions of one topic, and most created by one request.
+pub const MAX_PARTITIONS_PER_TOPIC: i32 = 10_000;
+/// Most topics, partitions or resources named in one request.
+pub const MAX_ENTRIES_PER_REQUEST: usize = 10_000;
+/// Default most bytes of records in one fetch reply.
+pub const DEFAULT_FETCH_MAX_BYTES: u32 = 1024 * 1024;
+/// Most bytes of records in one fetch reply, whatever was asked for.
+pub const MAX_FETCH_BYTES: u32 = 16 * 1024 * 1024;
+/// Longest a fetch may be held, in milliseconds.
+pub const MAX_FETCH_WAIT_MS: u32 = 60_000;
+/// Requests of one connection that may be in progress before reading from it stops.
+pub const MAX_IN_FLIGHT_REQUESTS: usize = 64;
+/// Reply bytes of one connection that may wait to be sent before reading from it stops.
+pub const MAX_OUTBOX_BYTES: usize = 1024 * 1024;
+/// Producer ids handed out by the zookeeper to a broker at once (Kafka's block size).
+pub const PRODUCER_ID_BLOCK_LEN: i64 = 1_000;
+/// Batches remembered for each producer and partition to recognise a retransmission (KIP-98).
+pub const PRODUCER_BATCHES_REMEMBERED: usize = 5;
+/// How far a record's timestamp may lie ahead of the broker's clock, in milliseconds.
+pub const MAX_TIMESTAMP_AHEAD_MS: i64 = 3_600_000;
+/// Smallest `segment.bytes`: small enough that a student sees segments roll.
+pub const MIN_SEGMENT_BYTES: i64 = 1024;
+/// Largest `max.message.bytes`, so that a batch fits one reply and one request.
+pub const MAX_TOPIC_MESSAGE_BYTES: i64 = 64 * 1024 * 1024;
+/// Longest value of a configuration key.
+pub const MAX_CONFIG_VALUE_LEN: usize = 32_767;
