@@ -1,0 +1,31 @@
+//! Shutdown broker: it leaves in order, and what it led goes to the next in each queue first.
+
+use yak_model::api::Rejection;
+use yak_model::{BrokerEpoch, BrokerId};
+
+use super::Draft;
+use super::command::Decide;
+use super::fence_broker::fence;
+
+/// Hands over what a broker leads and fences it, before it stops serving.
+#[derive(Clone, Copy, Debug)]
+pub struct ShutdownBroker {
+    /// Which.
+    pub broker_id: BrokerId,
+    /// Which registration of it.
+    pub broker_epoch: BrokerEpoch,
+}
+
+impl Decide for ShutdownBroker {
+    type Reply = ();
+
+    fn decide(self, draft: &mut Draft<'_>) -> Result<(), Rejection> {
+        let Self { broker_id, broker_epoch } = self;
+        if draft.registered(broker_id, broker_epoch)?.fenced {
+            return Ok(());
+        }
+        draft.because(format!("broker {broker_id} shut down"));
+        fence(draft, broker_id, broker_epoch);
+        Ok(())
+    }
+}

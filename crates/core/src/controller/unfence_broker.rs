@@ -1,0 +1,41 @@
+//! Unfence broker: it recovered its logs and knows the metadata it must obey.
+
+use yak_model::api::Rejection;
+use yak_model::metadata::MetadataRecord;
+use yak_model::{BrokerEpoch, BrokerId};
+
+use super::Draft;
+use super::command::Decide;
+use super::fence_broker::change_partitions;
+use super::partition_change::PartitionChange;
+
+/// Lets a broker lead, first of all the partitions that waited for it.
+#[derive(Clone, Copy, Debug)]
+pub struct UnfenceBroker {
+    /// Which.
+    pub broker_id: BrokerId,
+    /// Which registration of it.
+    pub broker_epoch: BrokerEpoch,
+}
+
+impl Decide for UnfenceBroker {
+    type Reply = ();
+
+    fn decide(self, draft: &mut Draft<'_>) -> Result<(), Rejection> {
+        let Self { broker_id, broker_epoch } = self;
+        if !draft.registered(broker_id, broker_epoch)?.fenced {
+            return Ok(());
+        }
+        draft.because(format!("broker {broker_id} is ready"));
+        draft.push(MetadataRecord::BrokerUnfenced { broker_id, broker_epoch });
+        change_partitions(draft, |image, topic, partition| {
+            if partition.leader.is_some() || !partition.replicas.contains(&broker_id) {
+                return None;
+            }
+            let mut change = PartitionChange::new(topic, partition);
+            change.elect(image);
+            change.finish()
+        });
+        Ok(())
+    }
+}

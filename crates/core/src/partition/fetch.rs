@@ -1,0 +1,85 @@
+//! Fetch: which offsets a reader may have.
+
+use yak_model::api::Rejection;
+use yak_model::{ErrorCode, LeaderEpoch, Offset};
+
+use super::{Replica, ReplicaLog};
+
+/// Up to where a reader may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchBound {
+    /// The first offset still there.
+    pub log_start_offset: Offset,
+    /// Nothing at or above it may be read (INV-25).
+    pub high_watermark: Offset,
+}
+
+impl<L: ReplicaLog> Replica<L> {
+    /// What a consumer may read from an offset on. At the high watermark there is nothing yet, which is no error.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`]; `OFFSET_OUT_OF_RANGE` if the offset is not in the log.
+    pub fn check_fetch(
+        &self,
+        leader_epoch: Option<LeaderEpoch>,
+        offset: Offset,
+    ) -> Result<FetchBound, Rejection> {
+        self.leading(leader_epoch)?;
+        let (log_start_offset, end) = (self.log.start(), self.log.end());
+        if offset < log_start_offset || offset > end {
+            let message = format!("offset {offset} is not there, the log has {log_start_offset} to {end}");
+            return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        }
+        Ok(FetchBound { log_start_offset, high_watermark: self.high_watermark })
+    }
+
+    /// The "latest" offset: the high watermark, once it covers what earlier leaders may have shown (INV-11).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`]; `OFFSET_NOT_AVAILABLE` while the high watermark lies behind the start of
+    /// this leader's epoch.
+    pub fn latest_offset(&self, leader_epoch: Option<LeaderEpoch>) -> Result<Offset, Rejection> {
+        let leader = self.leading(leader_epoch)?;
+        if self.high_watermark < leader.epoch_start {
+            let message = "the new leader does not know the high watermark yet";
+            return self.refuse(ErrorCode::OffsetNotAvailable, message);
+        }
+        Ok(self.high_watermark)
+    }
+
+    /// Up to which offset records may be deleted: the given one, or the high watermark.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`]; `OFFSET_OUT_OF_RANGE` above the high watermark.
+    pub fn check_delete_before(
+        &self,
+        leader_epoch: Option<LeaderEpoch>,
+        offset: Option<Offset>,
+    ) -> Result<Offset, Rejection> {
+        self.leading(leader_epoch)?;
+        let before = offset.unwrap_or(self.high_watermark);
+        if before > self.high_watermark || before < Offset::ZERO {
+            let message =
+                format!("records can be deleted up to offset {}, not {before}", self.high_watermark);
+            return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        }
+        Ok(before)
+    }
+
+    /// Where the records of an epoch end here, for whoever compares its log with this one (KIP-279).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`].
+    pub fn epoch_end(
+        &self,
+        current: Option<LeaderEpoch>,
+        asked: LeaderEpoch,
+    ) -> Result<Option<(LeaderEpoch, Offset)>, Rejection> {
+        self.leading(current)?;
+        Ok(self.log.epoch_end(asked))
+    }
+}
