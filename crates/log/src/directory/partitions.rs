@@ -1,0 +1,349 @@
+//! The partitions of a log directory: finding, opening, creating, setting aside, deleting.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use yak_model::{Offset, PartitionIndex, TopicId, TopicPartition};
+
+use super::{Core, LogDirectory, Slot, Which, partition_metadata};
+use crate::config::{FlushMode, LogConfig};
+use crate::dir::EntryKind;
+use crate::error::{LogError, OpenError, StorageFailure};
+use crate::log::{Identity, Log};
+use crate::recovery::{Evidence, OnDamage, RecoverError, RecoveryReport, damage_of, recover};
+use crate::segment::{LookupError, Segment};
+use crate::sync::lock;
+
+/// More new files than this are synced together.
+const FEW: usize = 4;
+const DELETE_SUFFIX: &str = "-delete";
+const STRAY_SUFFIX: &str = "-stray";
+
+/// A partition directory that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPartition {
+    /// Topic and partition, from its name.
+    pub partition: TopicPartition,
+    /// From its `partition.metadata`; `None` if that file is missing.
+    pub topic_id: Option<TopicId>,
+}
+
+/// A partition that has a slot, and no directory: either it was deleted just before a power cut, or it is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingPartition {
+    /// The topic.
+    pub topic_id: TopicId,
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// Everything before this offset was synced once.
+    pub synced_end: Offset,
+}
+
+/// A partition to be created.
+#[derive(Clone, Debug)]
+pub struct NewLog {
+    /// Topic and partition.
+    pub partition: TopicPartition,
+    /// The topic's id.
+    pub topic_id: TopicId,
+    /// The topic's configuration.
+    pub config: LogConfig,
+}
+
+impl LogDirectory {
+    /// The partition directories that were there when the directory was opened, by name.
+    #[must_use]
+    pub fn found(&self) -> &[FoundPartition] {
+        &self.found
+    }
+
+    /// Partitions that have a slot but no directory. The caller knows whether the topic still exists: if not,
+    /// [`LogDirectory::forget_missing`]; if so, acknowledged records are lost here.
+    #[must_use]
+    pub fn missing(&self) -> Vec<MissingPartition> {
+        let present = |topic_id: TopicId, partition: PartitionIndex| {
+            self.found.iter().any(|found| {
+                found.partition.partition == partition && found.topic_id.is_none_or(|id| id == topic_id)
+            })
+        };
+        let open = self.core.logs();
+        let slots = self.core.slots.all().into_iter();
+        let lost = slots.filter(|((topic_id, partition), _)| {
+            !present(*topic_id, *partition) && !open.iter().any(|log| log.key() == (*topic_id, *partition))
+        });
+        lost.map(|((topic_id, partition), slot)| MissingPartition {
+            topic_id,
+            partition,
+            synced_end: slot.synced_end,
+        })
+        .collect()
+    }
+
+    /// Forgets a partition that has a slot and no directory.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn forget_missing(&self, topic_id: TopicId, partition: PartitionIndex) -> Result<(), StorageFailure> {
+        self.core.slots.remove((topic_id, partition));
+        self.core.slots.write()
+    }
+
+    /// Opens a partition's log, checking it if it was not closed cleanly.
+    ///
+    /// # Errors
+    /// See [`LogError`]. After an error that is not of the disk, nothing was changed.
+    pub fn open_log(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        config: LogConfig,
+        on_damage: OnDamage,
+    ) -> Result<(Log, RecoveryReport), LogError> {
+        self.core.check()?;
+        let dir: Arc<Path> = Path::new(&partition.to_string()).into();
+        self.check_topic_id(partition, topic_id, &dir)?;
+        let key = (topic_id, partition.partition);
+        let evidence = self.evidence(partition, dir.clone(), (key, self.core.slots.get(key)));
+        let evidence = Evidence {
+            on_damage,
+            index_interval_bytes: config.index_interval_bytes,
+            rewrite_tail: config.flush == FlushMode::Sync,
+            ..evidence
+        };
+        let high_watermark = evidence.high_watermark;
+        let damaged = |damage| LogError::Damaged { partition: partition.clone(), damage };
+        let recovered = match recover(&evidence) {
+            Ok(recovered) => recovered,
+            Err(RecoverError::Storage(failure)) => return Err(failure.into()),
+            Err(RecoverError::Damaged(damage)) => return Err(damaged(damage)),
+        };
+        lock(&self.opened).insert(partition.clone());
+        let report = recovered.report.clone();
+        let ends = (report.end, report.durable_end);
+        let identity = Identity { partition: partition.clone(), topic_id, dir: dir.clone() };
+        match Log::recovered(&self.core, identity, config, recovered, high_watermark) {
+            Ok(log) => Ok((log, report)),
+            Err(LookupError::Storage(failure)) => Err(failure.into()),
+            Err(LookupError::Bad { position, problem }) => {
+                Err(damaged(damage_of(&self.core.disk, &dir, (position, problem), ends)))
+            }
+        }
+    }
+
+    fn evidence<'a>(
+        &'a self,
+        partition: &'a TopicPartition,
+        dir: Arc<Path>,
+        (key, slot): (super::SlotKey, Option<Slot>),
+    ) -> Evidence<'a> {
+        let stored = self.core.stored();
+        Evidence {
+            core: &self.core,
+            partition,
+            dir,
+            key,
+            clean: self.clean && !lock(&self.opened).contains(partition),
+            slot,
+            recovery_point: stored.get(Which::RecoveryPoint, partition),
+            high_watermark: stored.get(Which::HighWatermark, partition),
+            log_start: stored.get(Which::LogStart, partition),
+            on_damage: OnDamage::Refuse,
+            index_interval_bytes: 0,
+            rewrite_tail: true,
+        }
+    }
+
+    fn check_topic_id(
+        &self,
+        partition: &TopicPartition,
+        expected: TopicId,
+        dir: &Path,
+    ) -> Result<(), LogError> {
+        let disk = &self.core.disk;
+        match disk.dir().list(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LogError::NotFound(partition.clone()));
+            }
+            result => _ = disk.look("list", dir, result)?,
+        }
+        match partition_metadata::read(disk, dir) {
+            Ok(Some(found)) if found == expected => Ok(()),
+            Ok(Some(found)) => Err(LogError::TopicId { partition: partition.clone(), expected, found }),
+            // A directory from before its topic had an id, or whose making was interrupted.
+            Ok(None) => {
+                partition_metadata::write(disk, dir, expected)?;
+                Ok(partition_metadata::sync(disk, dir)?)
+            }
+            Err(OpenError::Malformed { path, problem }) => {
+                Err(LogError::Malformed { path, problem })
+            }
+            Err(OpenError::Storage(failure)) => Err(failure.into()),
+            Err(other) => Err(LogError::Malformed { path: disk.full(dir), problem: other.to_string() }),
+        }
+    }
+
+    /// Creates partitions. All their names are durable when this returns, with two syncs for all of them.
+    ///
+    /// # Errors
+    /// The disk failed or has no room; some directories may have been made then, and are used when the creation
+    /// is tried again.
+    pub fn create_logs(&self, new: &[NewLog]) -> Result<Vec<Log>, LogError> {
+        self.core.check()?;
+        let disk = &self.core.disk;
+        self.forget_namesakes(new)?;
+        let mut made = Vec::with_capacity(new.len());
+        for NewLog { partition, topic_id, .. } in new {
+            let dir: Arc<Path> = Path::new(&partition.to_string()).into();
+            match disk.dir().create_dir(&dir) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    self.check_topic_id(partition, *topic_id, &dir)?;
+                }
+                result => disk.grow("create", &dir, result)?,
+            }
+            partition_metadata::write(disk, &dir, *topic_id)?;
+            let segment = Segment::create(disk, &dir, Offset::ZERO)?;
+            self.core.slots.stage((*topic_id, partition.partition), |slot| *slot = Slot::default());
+            made.push((dir, segment));
+        }
+        self.core.slots.write()?;
+        self.sync_new(&made)?;
+        let mut logs = Vec::with_capacity(new.len());
+        for (NewLog { partition, topic_id, config }, (dir, segment)) in new.iter().zip(made) {
+            let identity = Identity { partition: partition.clone(), topic_id: *topic_id, dir };
+            logs.push(Log::created(&self.core, identity, config.clone(), vec![Arc::new(segment)])?);
+        }
+        Ok(logs)
+    }
+
+    /// What the checkpoints say of earlier partitions of these names is not about the new ones.
+    fn forget_namesakes(&self, new: &[NewLog]) -> Result<(), StorageFailure> {
+        let mut stored = self.core.stored();
+        new.iter().try_for_each(|log| stored.lower(&self.core.disk, &log.partition, Offset::ZERO))
+    }
+
+    fn sync_new(&self, made: &[(Arc<Path>, Segment)]) -> Result<(), StorageFailure> {
+        let disk = &self.core.disk;
+        if made.len() > FEW {
+            match disk.dir().sync_all() {
+                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
+                result => return disk.change("sync", Path::new(""), result),
+            }
+        }
+        for (dir, _) in made {
+            partition_metadata::sync(disk, dir)?;
+            disk.change("sync", dir, disk.dir().sync_dir(dir))?;
+        }
+        let root = Path::new("");
+        disk.change("sync", root, disk.dir().sync_dir(root))
+    }
+
+    /// Deletes a partition: renames its directory, durably, and removes it in the background.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn delete_log(&self, log: Log) -> Result<(), LogError> {
+        let (partition, topic_id) = (log.partition().clone(), log.topic_id());
+        self.core.check()?;
+        log.retire();
+        self.core.unregister(&partition);
+        self.delete_dir(&partition, topic_id)
+    }
+
+    /// Deletes a partition that is not open, whatever is in its directory.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn delete_unopened(&self, partition: &TopicPartition, topic_id: TopicId) -> Result<(), LogError> {
+        self.core.check()?;
+        self.delete_dir(partition, topic_id)
+    }
+
+    fn delete_dir(&self, partition: &TopicPartition, topic_id: TopicId) -> Result<(), LogError> {
+        let target = self.put_away(partition, topic_id, DELETE_SUFFIX)?;
+        self.core.trash.put_dir(target);
+        Ok(())
+    }
+
+    /// Sets the directory of a partition aside as `-stray`: its topic id is not the cluster's. It is never
+    /// served and never deleted.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn set_aside_stray(&self, partition: &TopicPartition) -> Result<(), LogError> {
+        self.core.check()?;
+        let found = partition_metadata::read(&self.core.disk, Path::new(&partition.to_string()));
+        let topic_id = found.ok().flatten().unwrap_or_default();
+        let target = self.put_away(partition, topic_id, STRAY_SUFFIX)?;
+        tracing::warn!(%partition, directory = %self.core.disk.full(&target).display(), "set aside");
+        Ok(())
+    }
+
+    /// Renames a partition's directory, durably, and forgets the partition.
+    fn put_away(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        suffix: &str,
+    ) -> Result<PathBuf, LogError> {
+        let disk = &self.core.disk;
+        let dir = PathBuf::from(partition.to_string());
+        let target = free_name(&self.core, partition, topic_id, suffix)?;
+        match disk.dir().rename(&dir, &target) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LogError::NotFound(partition.clone()));
+            }
+            result => disk.change("rename", &dir, result)?,
+        }
+        let root = Path::new("");
+        disk.change("sync", root, disk.dir().sync_dir(root))?;
+        // Only after that: a slot without its directory would be damage.
+        self.core.slots.remove((topic_id, partition.partition));
+        self.core.slots.write()?;
+        match self.core.stored().remove(disk, partition) {
+            // The entries are of no consequence, and go with the next checkpoint.
+            Err(failure) if failure.is_out_of_space() => Ok(target),
+            result => Ok(result.map(|()| target)?),
+        }
+    }
+}
+
+/// `<topic>-<partition>.<32 hexadecimal digits>-delete`, as Kafka has it; the digits are the topic's id.
+fn free_name(
+    core: &Core,
+    partition: &TopicPartition,
+    topic_id: TopicId,
+    suffix: &str,
+) -> Result<PathBuf, StorageFailure> {
+    let mut id = u128::from_be_bytes(*topic_id.uuid().as_bytes());
+    let taken = core.disk.look("list", Path::new(""), core.disk.dir().list(Path::new("")))?;
+    loop {
+        let name = format!("{partition}.{id:032x}{suffix}");
+        if !taken.iter().any(|entry| entry.name == name) {
+            return Ok(PathBuf::from(name));
+        }
+        id = id.wrapping_add(1);
+    }
+}
+
+/// Looks at the names in the directory: partitions, and deleted ones to be removed.
+pub(super) fn find(core: &Core) -> Result<Vec<FoundPartition>, OpenError> {
+    let root = Path::new("");
+    let mut found = Vec::new();
+    for entry in core.disk.look("list", root, core.disk.dir().list(root))? {
+        if entry.kind != EntryKind::Dir {
+            continue;
+        }
+        if let Some(partition) = TopicPartition::from_dir_name(&entry.name) {
+            let topic_id = match partition_metadata::read(&core.disk, Path::new(&entry.name)) {
+                // Opening it will say so.
+                Err(OpenError::Malformed { .. }) => None,
+                topic_id => topic_id?,
+            };
+            found.push(FoundPartition { partition, topic_id });
+        } else if entry.name.ends_with(DELETE_SUFFIX) && entry.name.contains('.') {
+            core.trash.put_dir(PathBuf::from(entry.name));
+        }
+    }
+    Ok(found)
+}
+

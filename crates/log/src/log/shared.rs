@@ -1,0 +1,169 @@
+//! What the writer of a log shares with its readers and with the flusher.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use yak_model::{Offset, TopicId, TopicPartition};
+
+use crate::dir::File;
+use crate::directory::SlotKey;
+use crate::disk::Disk;
+use crate::epochs::LeaderEpochs;
+use crate::error::StorageFailure;
+use crate::flusher::DurableObserver;
+use crate::segment::{LogFile, Segment};
+
+/// The segments, oldest first; never empty.
+pub(crate) type Segments = Vec<Arc<Segment>>;
+
+/// The shared state. Order of publication on append: bytes, dirty file, segment list, end.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    partition: TopicPartition,
+    topic_id: TopicId,
+    dir: Arc<Path>,
+    pub(crate) segments: ArcSwap<Segments>,
+    start: AtomicI64,
+    end: AtomicI64,
+    durable_end: AtomicI64,
+    high_watermark: AtomicI64,
+    pub(crate) epochs: Mutex<LeaderEpochs>,
+    pub(crate) sync: Mutex<SyncState>,
+    observer: ArcSwapOption<Arc<dyn DurableObserver>>,
+    pub(crate) queued_now: AtomicBool,
+    pub(crate) queued_soon: AtomicBool,
+}
+
+/// What the flusher has to do for a log.
+#[derive(Debug, Default)]
+pub(crate) struct SyncState {
+    /// Counts truncations: what was captured before one is not reported after it.
+    pub(crate) generation: u64,
+    pub(crate) dirty: Vec<DirtyFile>,
+    /// The log was closed or deleted; its files are nobody's any more.
+    pub(crate) closed: bool,
+}
+
+/// Something to be synced.
+#[derive(Debug)]
+pub(crate) enum DirtyFile {
+    /// A segment's batches.
+    Log(Arc<LogFile>),
+    /// An index or snapshot.
+    Other(PathBuf, Arc<dyn File>),
+    /// Names in a partition's directory.
+    Dir(PathBuf),
+}
+
+impl DirtyFile {
+    /// What is written from now on needs another sync.
+    pub(crate) fn take(&self) {
+        if let Self::Log(log) = self {
+            log.take_dirty();
+        }
+    }
+
+    pub(crate) fn sync(&self, disk: &Disk) -> Result<(), StorageFailure> {
+        match self {
+            Self::Log(log) => disk.change("sync", log.path(), log.file().sync_data()),
+            Self::Other(path, file) => disk.change("sync", path, file.sync_data()),
+            Self::Dir(path) => match disk.dir().sync_dir(path) {
+                // It was deleted meanwhile, with the whole partition.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                result => disk.change("sync", path, result),
+            },
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        partition: TopicPartition,
+        topic_id: TopicId,
+        dir: Arc<Path>,
+        segments: Segments,
+        epochs: LeaderEpochs,
+    ) -> Self {
+        assert!(!segments.is_empty(), "a log has at least one segment");
+        Self {
+            partition,
+            topic_id,
+            dir,
+            segments: ArcSwap::from_pointee(segments),
+            start: AtomicI64::new(0),
+            end: AtomicI64::new(0),
+            durable_end: AtomicI64::new(0),
+            high_watermark: AtomicI64::new(0),
+            epochs: Mutex::new(epochs),
+            sync: Mutex::default(),
+            observer: ArcSwapOption::empty(),
+            queued_now: AtomicBool::new(false),
+            queued_soon: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    pub(crate) fn topic_id(&self) -> TopicId {
+        self.topic_id
+    }
+
+    pub(crate) fn key(&self) -> SlotKey {
+        (self.topic_id, self.partition.partition)
+    }
+
+    pub(crate) fn dir(&self) -> &Arc<Path> {
+        &self.dir
+    }
+
+    pub(crate) fn start(&self) -> Offset {
+        Offset::new(self.start.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_start(&self, start: Offset) {
+        self.start.store(start.get(), Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) -> Offset {
+        Offset::new(self.end.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_end(&self, end: Offset) {
+        self.end.store(end.get(), Ordering::Release);
+    }
+
+    pub(crate) fn durable_end(&self) -> Offset {
+        Offset::new(self.durable_end.load(Ordering::Acquire))
+    }
+
+    /// Called with the lock of `sync` held, so that no truncation is overtaken.
+    pub(crate) fn set_durable_end(&self, end: Offset) {
+        self.durable_end.store(end.get(), Ordering::Release);
+    }
+
+    pub(crate) fn high_watermark(&self) -> Offset {
+        Offset::new(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_high_watermark(&self, high_watermark: Offset) {
+        self.high_watermark.store(high_watermark.get(), Ordering::Release);
+    }
+
+    pub(crate) fn observer(&self) -> Option<Arc<dyn DurableObserver>> {
+        self.observer.load().as_deref().cloned()
+    }
+
+    pub(crate) fn set_observer(&self, observer: Arc<dyn DurableObserver>) {
+        self.observer.store(Some(Arc::new(observer)));
+    }
+}
+
+impl From<(PathBuf, Arc<dyn File>)> for DirtyFile {
+    fn from((path, file): (PathBuf, Arc<dyn File>)) -> Self {
+        Self::Other(path, file)
+    }
+}

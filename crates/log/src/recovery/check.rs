@@ -1,0 +1,239 @@
+//! Looking at a log: what is whole, and where it stops being so.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use yak_model::{LeaderEpoch, Offset};
+
+use super::{DamageKind, Evidence, RecoverError, Recovered, RecoveryReport, lookup_failed, repair};
+use crate::dir::{EntryKind, read_file};
+use crate::disk::Disk;
+use crate::epochs::{self, LeaderEpochs};
+use crate::error::StorageFailure;
+use crate::log::Segments;
+use crate::segment::{FoundBatch, LookupError, Scan, ScanError, Segment, names};
+
+const MAX_EPOCH_FILE: usize = 16 * 1024 * 1024;
+
+/// Where a log stops being whole.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    /// Which segment has the first wrong byte.
+    pub(super) segment: usize,
+    /// Where in it.
+    pub(super) position: u64,
+    pub(super) kind: DamageKind,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The offset after the last whole batch.
+    pub(super) end: Offset,
+    pub(super) flaw: Option<Flaw>,
+    pub(super) bytes: u64,
+}
+
+/// Opens the segments of a partition, checks what has to be checked, and repairs what may be repaired.
+pub(crate) fn recover(evidence: &Evidence<'_>) -> Result<Recovered, RecoverError> {
+    let segments = list_segments(evidence.disk(), &evidence.dir)?;
+    let mut epochs = read_epochs(evidence.disk(), &evidence.dir)?;
+    let mut report = RecoveryReport { clean: evidence.clean, ..RecoveryReport::default() };
+    let checked = match clean_end(evidence, &segments, epochs.as_ref())? {
+        Some(end) => Checked { end, flaw: None, bytes: 0 },
+        None => {
+            report.clean = false;
+            check(evidence, &segments, &mut epochs)?
+        }
+    };
+    report.checked_bytes = checked.bytes;
+    report.end = checked.end;
+    let mut epochs = match epochs {
+        Some(epochs) => epochs,
+        None => epochs_of_log(evidence, &segments, checked.end)?,
+    };
+    let segments = repair::apply(evidence, segments, &checked, &mut report)?;
+    epochs.truncate_end(report.end);
+    epochs.truncate_start(report.start);
+    Ok(Recovered { segments, epochs, report })
+}
+
+/// The end of a log that was closed cleanly and looks like it; else it is checked.
+fn clean_end(
+    evidence: &Evidence<'_>,
+    segments: &Segments,
+    epochs: Option<&LeaderEpochs>,
+) -> Result<Option<Offset>, StorageFailure> {
+    let Some(last) = segments.last().filter(|_| evidence.clean) else {
+        return Ok(None);
+    };
+    let end = match last.end_offset() {
+        Ok(end) => end,
+        Err(LookupError::Storage(failure)) => return Err(failure),
+        Err(LookupError::Bad { .. }) => return Ok(None),
+    };
+    // The file of epochs has no checksum; the last batch is a witness.
+    let epoch = last.locate(end.prev()).ok().flatten().map(|batch| batch.header.partition_leader_epoch);
+    let agrees = match (epoch, epochs) {
+        (Some(epoch), Some(epochs)) => epoch.get() < 0 || epochs.epoch_at(end.prev()) == Some(epoch),
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    Ok((agrees && end >= evidence.bound()).then_some(end))
+}
+
+/// Reads all batches from the segment on that holds the first unchecked offset.
+fn check(
+    evidence: &Evidence<'_>,
+    segments: &Segments,
+    epochs: &mut Option<LeaderEpochs>,
+) -> Result<Checked, RecoverError> {
+    let from = evidence.check_from();
+    let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
+    let Some(start) = segments.get(first).map(|segment| segment.base()) else {
+        return Ok(Checked { end: Offset::ZERO, flaw: None, bytes: 0 });
+    };
+    if let Some(epochs) = epochs {
+        epochs.truncate_end(start);
+    }
+    let mut state = Check {
+        evidence,
+        checked: Checked { end: start, flaw: None, bytes: 0 },
+        latest: epochs.as_ref().and_then(LeaderEpochs::latest).unwrap_or(LeaderEpoch::UNKNOWN),
+    };
+    for (index, segment) in segments.iter().enumerate().skip(first) {
+        if segment.base() != state.checked.end {
+            state.checked.flaw = Some(Flaw { segment: index, position: 0, kind: DamageKind::Gap });
+            break;
+        }
+        let sealed = index + 1 < segments.len();
+        if let Some((position, problem)) = state.segment(segment, epochs, sealed)? {
+            let kind = DamageKind::BadBatch(problem);
+            state.checked.flaw = Some(Flaw { segment: index, position, kind });
+            break;
+        }
+    }
+    Ok(state.checked)
+}
+
+struct Check<'a> {
+    evidence: &'a Evidence<'a>,
+    checked: Checked,
+    latest: LeaderEpoch,
+}
+
+impl Check<'_> {
+    /// Checks one segment and makes its indexes anew, unless something is wrong: then where and what.
+    fn segment(
+        &mut self,
+        segment: &Segment,
+        epochs: &mut Option<LeaderEpochs>,
+        sealed: bool,
+    ) -> Result<Option<(u64, String)>, StorageFailure> {
+        let log = segment.log()?;
+        let mut rebuild = segment.rebuild(self.evidence.index_interval_bytes);
+        let mut scan = Scan::whole(&**log.file(), 0, segment.size());
+        loop {
+            let batch = match scan.next_checked() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(ScanError::Bad { position, problem }) => return Ok(Some((position, problem.to_string()))),
+                Err(ScanError::Io(error)) => {
+                    return Err(StorageFailure::new("read", &self.evidence.disk().full(log.path()), error));
+                }
+            };
+            if let Some(problem) = self.problem(&batch) {
+                return Ok(Some((batch.position, problem)));
+            }
+            rebuild.note(&batch)?;
+            if let Some(epochs) = epochs {
+                epochs.assign(batch.header.partition_leader_epoch, batch.header.base_offset);
+            }
+            self.latest = batch.header.partition_leader_epoch;
+            self.checked.end = batch.header.next_offset();
+        }
+        self.checked.bytes += segment.size();
+        rebuild.finish(sealed)?;
+        Ok(None)
+    }
+
+    /// What the checksum does not cover: offset and leader epoch.
+    fn problem(&self, batch: &FoundBatch) -> Option<String> {
+        let (offset, epoch) = (batch.header.base_offset, batch.header.partition_leader_epoch);
+        if offset != self.checked.end {
+            return Some(format!("base offset {offset} where {} belongs", self.checked.end));
+        }
+        if epoch < self.latest {
+            return Some(format!("leader epoch {epoch} after {}", self.latest));
+        }
+        let slot = self.evidence.slot.filter(|slot| batch.header.next_offset() <= slot.synced_end)?;
+        (epoch > slot.leader_epoch)
+            .then(|| format!("leader epoch {epoch}, when nothing above {} was synced", slot.leader_epoch))
+    }
+}
+
+/// Epochs as the batches have them, for a log whose file of epochs is missing or wrong.
+fn epochs_of_log(
+    evidence: &Evidence<'_>,
+    segments: &Segments,
+    end: Offset,
+) -> Result<LeaderEpochs, RecoverError> {
+    let mut epochs = LeaderEpochs::default();
+    for segment in segments.iter().filter(|segment| segment.base() < end) {
+        let visited = segment.for_each(segment.base(), |batch| {
+            if batch.header.base_offset < end {
+                epochs.assign(batch.header.partition_leader_epoch, batch.header.base_offset);
+            }
+        });
+        match visited {
+            // The flaw is where the check found it.
+            Err(LookupError::Bad { .. }) if segment.base() == last_base(segments) => {}
+            Err(error) => {
+                return Err(lookup_failed(evidence, segment.path(names::LOG), segment.base(), error));
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(epochs)
+}
+
+fn last_base(segments: &Segments) -> Offset {
+    segments.last().map_or(Offset::ZERO, |segment| segment.base())
+}
+
+fn read_epochs(disk: &Disk, dir: &Path) -> Result<Option<LeaderEpochs>, StorageFailure> {
+    let path = dir.join(epochs::FILE_NAME);
+    let content = disk.look("read", &path, read_file(disk.dir(), &path, MAX_EPOCH_FILE))?;
+    Ok(content.and_then(|content| match LeaderEpochs::parse(&content) {
+        Ok(epochs) => Some(epochs),
+        Err(problem) => {
+            tracing::warn!(file = %disk.full(&path).display(), problem, "leader epochs are read from the log");
+            None
+        }
+    }))
+}
+
+/// The segments of a partition's directory, oldest first. What earlier processes left half-done is removed.
+fn list_segments(disk: &Arc<Disk>, dir: &Arc<Path>) -> Result<Segments, StorageFailure> {
+    let mut segments = Segments::new();
+    for entry in disk.look("list", dir, disk.dir().list(dir))? {
+        if entry.kind != EntryKind::File {
+            continue;
+        }
+        let path = dir.join(&entry.name);
+        match names::parse(&entry.name) {
+            Some((base, names::LOG)) => {
+                let size = disk.look("look at", &path, disk.dir().metadata(&path))?.len;
+                segments.push(Arc::new(Segment::existing(disk, dir, base, size)));
+            }
+            Some((_, suffix)) if suffix.ends_with(names::DELETED) => remove(disk, &path)?,
+            None if entry.name.ends_with(".tmp") => remove(disk, &path)?,
+            _ => {}
+        }
+    }
+    Ok(segments)
+}
+
+fn remove(disk: &Disk, path: &Path) -> Result<(), StorageFailure> {
+    disk.change("remove", path, disk.dir().remove_file(path))
+}

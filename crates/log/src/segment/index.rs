@@ -1,0 +1,313 @@
+//! Index files: sorted entries of fixed size, big-endian, exactly Kafka's.
+//!
+//! ```text
+//! .index      int32 offset - base | int32 position      the last offset of the batch that starts there
+//! .timeindex  int64 timestamp | int32 offset - base     the largest timestamp so far, and whose it is
+//! ```
+//!
+//! An index is a cache of the log. New entries of the active segment wait in memory and are written some at a
+//! time, so that an append costs one system call; a search looks at those in memory first and then reads the
+//! file where it must, so that memory does not grow with the data. Whoever uses an entry checks it against
+//! the batch it names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use yak_model::TimestampMs;
+
+use crate::dir::{File, OpenMode, is_out_of_space};
+use crate::disk::Disk;
+use crate::error::StorageFailure;
+
+/// Entries that wait in memory before they are written together.
+const CHUNK: usize = 128;
+/// Entries of the file that a search reads at once.
+const PAGE: usize = 512;
+/// Bytes of the largest entry.
+const MAX_LEN: usize = 12;
+
+/// An entry of an index.
+pub(crate) trait Entry: Copy {
+    /// Bytes of it in the file.
+    const LEN: usize;
+    fn encode(self, out: &mut Vec<u8>);
+    /// From `LEN` bytes.
+    fn decode(bytes: &[u8]) -> Self;
+}
+
+/// Where a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OffsetEntry {
+    /// Last offset of the batch, less the segment's base.
+    pub(crate) relative: u32,
+    /// Where the batch starts.
+    pub(crate) position: u32,
+}
+
+/// Up to when the batches are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeEntry {
+    /// No batch up to and including the one named has a larger timestamp.
+    pub(crate) timestamp: TimestampMs,
+    /// Last offset of the batch that has it, less the segment's base.
+    pub(crate) relative: u32,
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+impl Entry for OffsetEntry {
+    const LEN: usize = 8;
+
+    fn encode(self, out: &mut Vec<u8>) {
+        out.extend(self.relative.to_be_bytes());
+        out.extend(self.position.to_be_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        Self { relative: u32_at(bytes, 0), position: u32_at(bytes, 4) }
+    }
+}
+
+impl Entry for TimeEntry {
+    const LEN: usize = 12;
+
+    fn encode(self, out: &mut Vec<u8>) {
+        out.extend(self.timestamp.get().to_be_bytes());
+        out.extend(self.relative.to_be_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        let timestamp = i64::from_be_bytes(bytes[..8].try_into().expect("eight bytes"));
+        Self { timestamp: TimestampMs::new(timestamp), relative: u32_at(bytes, 8) }
+    }
+}
+
+/// One index file and the entries that are not in it yet.
+#[derive(Debug)]
+pub(crate) struct IndexFile<E> {
+    disk: Arc<Disk>,
+    path: PathBuf,
+    /// Opened when it is first needed.
+    file: Option<Arc<dyn File>>,
+    /// Entries in the file; `None` until it was looked at.
+    written: Option<usize>,
+    pending: Vec<u8>,
+    kind: std::marker::PhantomData<E>,
+}
+
+/// The part of an index that is in its file, to be searched without a lock.
+#[derive(Debug)]
+pub(crate) struct WrittenPart<E> {
+    file: Option<Arc<dyn File>>,
+    entries: usize,
+    kind: std::marker::PhantomData<E>,
+}
+
+impl<E: Entry> IndexFile<E> {
+    /// The index of a segment that exists, whatever is in the file.
+    pub(crate) fn existing(disk: Arc<Disk>, path: PathBuf) -> Self {
+        Self { disk, path, file: None, written: None, pending: Vec::new(), kind: std::marker::PhantomData }
+    }
+
+    /// The index of a new segment; a file left over from an earlier one of that name is emptied.
+    pub(crate) fn new(disk: Arc<Disk>, path: PathBuf) -> Self {
+        Self { written: Some(0), ..Self::existing(disk, path) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> Option<Arc<dyn File>> {
+        self.file.clone()
+    }
+
+    /// Bytes that the file will have.
+    pub(crate) fn len(&mut self) -> io::Result<u64> {
+        Ok((self.written()? * E::LEN + self.pending.len()) as u64)
+    }
+
+    /// The last entry.
+    pub(crate) fn last(&mut self) -> io::Result<Option<E>> {
+        if let Some(bytes) = self.pending.rchunks_exact(E::LEN).next() {
+            return Ok(Some(E::decode(bytes)));
+        }
+        let part = self.written_part()?;
+        match part.entries {
+            0 => Ok(None),
+            entries => part.entry(entries - 1).map(Some),
+        }
+    }
+
+    /// Adds an entry, and writes the waiting ones if they are many. That there is no room is not an error:
+    /// they wait on.
+    pub(crate) fn push(&mut self, entry: E) -> Result<(), StorageFailure> {
+        entry.encode(&mut self.pending);
+        if self.pending.len() >= CHUNK * E::LEN {
+            match self.flush() {
+                Err(failure) if is_out_of_space(&failure.source) => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all waiting entries; makes the file if there is none.
+    pub(crate) fn flush(&mut self) -> Result<(), StorageFailure> {
+        let disk = self.disk.clone();
+        let written = self.written();
+        let written = disk.look("read", &self.path, written)?;
+        if self.file.is_none() {
+            let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::Write };
+            self.file = Some(disk.grow("create", &self.path, disk.dir().open(&self.path, mode))?);
+        }
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let file = self.file.as_ref().expect("it was just opened");
+        let result = file.write_all_at(&self.pending, (written * E::LEN) as u64);
+        disk.grow("write", &self.path, result)?;
+        self.written = Some(written + self.pending.len() / E::LEN);
+        self.pending.clear();
+        // An idle log keeps no buffer.
+        self.pending.shrink_to(0);
+        Ok(())
+    }
+
+    /// The last entry in memory for which `holds`, which must hold for a prefix of all entries.
+    pub(crate) fn search_pending(&self, holds: impl Fn(&E) -> bool) -> Option<E> {
+        let entries = self.pending.len() / E::LEN;
+        let at = |index: usize| E::decode(&self.pending[index * E::LEN..][..E::LEN]);
+        partition_point(0, entries, |index| holds(&at(index))).checked_sub(1).map(at)
+    }
+
+    /// The part in the file.
+    pub(crate) fn written_part(&mut self) -> io::Result<WrittenPart<E>> {
+        let entries = self.written()?;
+        Ok(WrittenPart { file: self.file.clone(), entries, kind: std::marker::PhantomData })
+    }
+
+    fn written(&mut self) -> io::Result<usize> {
+        if let Some(written) = self.written {
+            return Ok(written);
+        }
+        // A missing index has no entries: the search begins at the start of the log.
+        let written = match self.disk.dir().open(&self.path, OpenMode::Write) {
+            Ok(file) => {
+                let len = file.len()?;
+                self.file = Some(file);
+                usize::try_from(len).unwrap_or(usize::MAX) / E::LEN
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        self.written = Some(written);
+        Ok(written)
+    }
+}
+
+impl<E: Entry> WrittenPart<E> {
+    /// The last entry for which `holds`, which must hold for a prefix of all entries.
+    pub(crate) fn search(&self, holds: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
+        let (mut low, mut high) = (0, self.entries);
+        while high - low > PAGE {
+            let middle = low.midpoint(high);
+            if holds(&self.entry(middle)?) { low = middle } else { high = middle }
+        }
+        let mut page = [0; PAGE * MAX_LEN];
+        let page = &mut page[..(high - low) * E::LEN];
+        self.read(page, low)?;
+        let at = |index: usize| E::decode(&page[index * E::LEN..][..E::LEN]);
+        Ok(partition_point(0, high - low, |index| holds(&at(index))).checked_sub(1).map(at))
+    }
+
+    fn entry(&self, index: usize) -> io::Result<E> {
+        let mut bytes = [0; MAX_LEN];
+        self.read(&mut bytes[..E::LEN], index)?;
+        Ok(E::decode(&bytes[..E::LEN]))
+    }
+
+    fn read(&self, bytes: &mut [u8], index: usize) -> io::Result<()> {
+        match &self.file {
+            Some(file) if !bytes.is_empty() => file.read_exact_at(bytes, (index * E::LEN) as u64),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first index in `low..high` for which `holds` does not, given that it holds for a prefix.
+fn partition_point(mut low: usize, mut high: usize, holds: impl Fn(usize) -> bool) -> usize {
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dir::{Dir, MemDir};
+
+    fn index(dir: &MemDir) -> IndexFile<OffsetEntry> {
+        IndexFile::new(Arc::new(Disk::new(Arc::new(dir.clone()))), "i.index".into())
+    }
+
+    fn find(index: &mut IndexFile<OffsetEntry>, relative: u32) -> Option<OffsetEntry> {
+        let holds = |entry: &OffsetEntry| entry.relative <= relative;
+        match index.search_pending(holds) {
+            Some(entry) => Some(entry),
+            None => index.written_part().unwrap().search(holds).unwrap(),
+        }
+    }
+
+    #[test]
+    fn searches_find_entries_in_memory_and_in_the_file() {
+        let dir = MemDir::new();
+        let mut index = index(&dir);
+        assert_eq!(find(&mut index, 5), None);
+        for n in 1..=3000 {
+            index.push(OffsetEntry { relative: n * 10, position: n * 100 }).unwrap();
+        }
+        assert_eq!(index.len().unwrap(), 24_000);
+        let in_file = dir.metadata(Path::new("i.index")).unwrap().len;
+        assert!(in_file < 24_000 && in_file > 22_000, "{in_file}");
+        for flushed in [false, true] {
+            for n in 1..=3000 {
+                let entry = Some(OffsetEntry { relative: n * 10, position: n * 100 });
+                assert_eq!(find(&mut index, n * 10), entry, "{n}");
+                assert_eq!(find(&mut index, n * 10 + 9), entry, "{n}");
+            }
+            assert_eq!(find(&mut index, 9), None, "flushed: {flushed}");
+            assert_eq!(index.last().unwrap().unwrap().relative, 30_000);
+            index.flush().unwrap();
+        }
+    }
+
+    #[test]
+    fn entries_wait_while_there_is_no_room() {
+        let dir = MemDir::new();
+        let mut index = index(&dir);
+        dir.set_capacity(Some(10));
+        for n in 1..=500 {
+            index.push(OffsetEntry { relative: n, position: n }).unwrap();
+        }
+        dir.set_capacity(None);
+        index.flush().unwrap();
+        assert_eq!(dir.metadata(Path::new("i.index")).unwrap().len, 4000);
+        for n in 1..=500 {
+            assert_eq!(find(&mut index, n).unwrap().position, n);
+        }
+    }
+
+    #[test]
+    fn a_missing_file_has_no_entries() {
+        let disk = Arc::new(Disk::new(Arc::new(MemDir::new())));
+        let mut index: IndexFile<TimeEntry> = IndexFile::existing(disk, "none".into());
+        assert_eq!(index.last().unwrap(), None);
+        assert_eq!(index.written_part().unwrap().search(|_| true).unwrap(), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! One segment: a log file of batches, an offset index and a time index.
+//!
+//! Shared by the writer and all readers. The writer alone calls what changes it (`append`, `seal`, ...);
+//! readers see `size` grow after the bytes are there. The index entries of the active segment are behind a
+//! small lock of their own, held for a push or for a copy of a few words, never over a read of a file.
+
+mod file;
+mod index;
+mod indexes;
+mod lookup;
+mod rebuild;
+mod scan;
+
+pub(crate) mod names;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use yak_model::{Offset, TimestampMs};
+use yak_record::BatchHeader;
+
+use crate::dir::OpenMode;
+use crate::directory::Trash;
+use crate::disk::Disk;
+use crate::error::StorageFailure;
+use crate::sync::lock;
+
+pub(crate) use file::LogFile;
+use indexes::Indexes;
+pub(crate) use lookup::LookupError;
+pub(crate) use scan::{FoundBatch, Scan, ScanError};
+
+use file::Fate;
+
+/// A segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    disk: Arc<Disk>,
+    /// The partition's directory.
+    dir: Arc<Path>,
+    base: Offset,
+    /// Opened when it is first needed: an idle partition holds no file.
+    log: OnceLock<Arc<LogFile>>,
+    size: AtomicU64,
+    indexes: Mutex<Indexes>,
+    /// Where the last reader stopped: offset less base, and position, so that the next one need not search.
+    hint: AtomicU64,
+    /// An index entry was found wrong; the writer rebuilds them when it has time.
+    suspect: AtomicBool,
+    fate: Arc<Fate>,
+}
+
+impl Segment {
+    /// A new, empty segment. Its log file is made at once; the caller makes the name durable.
+    pub(crate) fn create(disk: &Arc<Disk>, dir: &Arc<Path>, base: Offset) -> Result<Self, StorageFailure> {
+        let indexes = Indexes::new(disk, dir, base);
+        let segment = Self::assemble(disk, dir, base, (0, indexes));
+        let path = segment.path(names::LOG);
+        let file = disk.dir().open(&path, OpenMode::CreateOrEmpty);
+        let file = disk.grow("create", &path, file)?;
+        let log = LogFile::new(file, path, segment.fate.clone());
+        drop(segment.log.set(Arc::new(log)));
+        Ok(segment)
+    }
+
+    /// A segment that exists, with `size` bytes.
+    pub(crate) fn existing(disk: &Arc<Disk>, dir: &Arc<Path>, base: Offset, size: u64) -> Self {
+        Self::assemble(disk, dir, base, (size, Indexes::existing(disk, dir, base)))
+    }
+
+    fn assemble(disk: &Arc<Disk>, dir: &Arc<Path>, base: Offset, (size, indexes): (u64, Indexes)) -> Self {
+        Self {
+            disk: disk.clone(),
+            dir: dir.clone(),
+            base,
+            log: OnceLock::new(),
+            size: AtomicU64::new(size),
+            indexes: Mutex::new(indexes),
+            hint: AtomicU64::new(0),
+            suspect: AtomicBool::new(false),
+            fate: Arc::default(),
+        }
+    }
+
+    pub(crate) fn base(&self) -> Offset {
+        self.base
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// The path of one of its files, within the log directory.
+    pub(crate) fn path(&self, suffix: &str) -> PathBuf {
+        self.dir.join(names::file_name(self.base, suffix))
+    }
+
+    /// The open log file.
+    pub(crate) fn log(&self) -> Result<&Arc<LogFile>, StorageFailure> {
+        if let Some(log) = self.log.get() {
+            return Ok(log);
+        }
+        let path = self.path(names::LOG);
+        let file = self.disk.look("open", &path, self.disk.dir().open(&path, OpenMode::Write))?;
+        let log = Arc::new(LogFile::new(file, path, self.fate.clone()));
+        Ok(self.log.get_or_init(|| log))
+    }
+
+    /// `offset` less the base, if index entries can say it.
+    pub(crate) fn relative(&self, offset: Offset) -> Option<u32> {
+        // Kafka's entries are signed.
+        i32::try_from(offset.since(self.base)).ok().and_then(|relative| u32::try_from(relative).ok())
+    }
+
+    /// Writes batches at the end, in one system call, and publishes them. Index entries follow with
+    /// [`Segment::note`]. After an error any part of the bytes may be in the file, beyond `size`.
+    pub(crate) fn append(&self, batches: &[u8]) -> Result<(), StorageFailure> {
+        let log = self.log()?;
+        let position = self.size();
+        let result = log.file().write_all_at(batches, position);
+        self.disk.grow("write", log.path(), result)?;
+        self.size.store(position + batches.len() as u64, Ordering::Release);
+        Ok(())
+    }
+
+    /// Cuts off what a failed append left beyond `size`.
+    pub(crate) fn cut_partial(&self) -> Result<(), StorageFailure> {
+        let log = self.log()?;
+        self.disk.change("truncate", log.path(), log.file().truncate(self.size()))
+    }
+
+    /// Takes note of a batch that was appended at `position`: its timestamp, and now and then an entry.
+    pub(crate) fn note(
+        &self,
+        position: u64,
+        header: &BatchHeader,
+        interval: u64,
+    ) -> Result<(), StorageFailure> {
+        let relative = self.relative(header.last_offset()).expect("a segment is rolled before this is so");
+        let mut indexes = lock(&self.indexes);
+        if indexes.known_max().is_none() {
+            drop(indexes);
+            // Damage within the segment is the readers' to report; entries go on from what is known.
+            if self.max_timestamp().is_err() {
+                lock(&self.indexes).set_max(None);
+            }
+            indexes = lock(&self.indexes);
+        }
+        indexes.note(position, relative, header, interval)
+    }
+
+    /// Whether another entry would exceed `segment.index.bytes`.
+    pub(crate) fn index_is_full(&self, limit: u64) -> Result<bool, StorageFailure> {
+        let result = lock(&self.indexes).is_full(limit);
+        self.disk.look("read", &self.path(names::INDEX), result)
+    }
+
+    /// Writes all index entries; at a roll or a close also the last time entry. Returns the files written,
+    /// for the flusher. No room is not an error.
+    pub(crate) fn flush_indexes(&self, last: bool) -> Result<Vec<(PathBuf, Arc<dyn crate::dir::File>)>, StorageFailure> {
+        let mut indexes = lock(&self.indexes);
+        match indexes.flush(last) {
+            Err(failure) if failure.is_out_of_space() => Ok(Vec::new()),
+            Err(failure) => Err(failure),
+            Ok(()) => Ok(indexes.files()),
+        }
+    }
+
+    /// Renames the files to `*.deleted`; they are removed when the last reader has let go.
+    pub(crate) fn delete(&self, trash: &Arc<Trash>, delay: Duration) -> Result<(), StorageFailure> {
+        let mut renamed = Vec::new();
+        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
+            let path = self.path(suffix);
+            let target = self.path(&format!("{suffix}.{}", names::DELETED));
+            match self.disk.dir().rename(&path, &target) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                result => self.disk.change("rename", &path, result)?,
+            }
+            renamed.push(target);
+        }
+        self.fate.doom(trash, renamed, delay);
+        Ok(())
+    }
+
+    /// Whether an index entry was found wrong since this was last asked.
+    pub(crate) fn take_suspect(&self) -> bool {
+        self.suspect.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// A timestamp of a batch, `None` where it says "none".
+pub(crate) fn known(timestamp: TimestampMs) -> Option<TimestampMs> {
+    (timestamp.get() >= 0).then_some(timestamp)
+}
