@@ -1,0 +1,47 @@
+//! The NDJSON wire format of every operation and of the zookeeper's journal.
+//!
+//! One JSON object a line. `docs/protocol.md` describes the lines for people; this crate converts them to and from
+//! the operations of [`yak_model::api`], on both sides:
+//!
+//! ```text
+//!             server                                             client
+//!   line ──► parse_request ──► Request         ProduceLine, encode_*_request, Call::encode_request ──► line
+//!            encode_reply, FetchEncoder,       parse_produce_reply, parse_fetch_reply, Call::parse_reply,
+//!   line ◄── TailEncoder, encode_error         parse_record_line                                   ◄── line
+//! ```
+//!
+//! Contract:
+//! - No line makes a function panic, allocate by a number in it, or recurse by its nesting.
+//! - A request's error names the field by its path, what was expected, and what stands there. Fields that an
+//!   operation does not have, and duplicates, are refused; a client skips fields that it does not know.
+//! - Records cost no allocation each: texts are borrowed from the line, and a text with escapes is unescaped into
+//!   a buffer that is used again.
+
+mod call;
+mod id;
+pub mod journal;
+mod json;
+mod ops;
+mod record_json;
+mod record_line;
+mod rejection;
+mod reply;
+mod request;
+
+pub use call::Call;
+pub use id::RequestId;
+pub use ops::deregister::{Deregister, Done};
+pub use ops::fetch::{
+    FetchEncoder, FetchSink, FetchedHead, FetchedRecord, ReplyParser, SentPartition, encode_fetch_request,
+    parse_fetch_reply,
+};
+pub use ops::hello::{Hello, HelloReply};
+pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
+pub use ops::status::Status;
+pub use ops::tail::encode_tail_request;
+pub use record_json::ValueStyle;
+pub use record_line::{
+    RecordLine, TailEncoder, TailProgress, TailWindow, encode_record_line, parse_record_line,
+};
+pub use reply::{MalformedReply, ReplyBody, Response, encode_error, encode_reply};
+pub use request::{BadRequest, Envelope, FetchRequest, Parser, Request, parse_request};

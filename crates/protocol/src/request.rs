@@ -1,0 +1,180 @@
+//! The server's side of a request line: what is asked for, or precisely why it cannot be understood.
+
+use std::fmt;
+
+use yak_model::TimestampMs;
+use yak_model::api::{
+    AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, Fetch,
+    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, Tail,
+};
+use yak_record::BatchBuilder;
+
+use crate::json::{Fields, Path, Problem, line_text, near, shown};
+use crate::ops::hello::Hello;
+use crate::ops::produce::LineReader;
+use crate::ops::{self, fetch};
+use crate::{RequestId, ValueStyle};
+
+/// A request line, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// What comes back with the reply.
+    pub id: Option<RequestId>,
+    /// What is asked for.
+    pub request: Request,
+}
+
+/// A request line that is answered with an error and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRequest {
+    /// What comes back with the reply, if it could be read.
+    pub id: Option<RequestId>,
+    /// What is wrong.
+    pub rejection: Rejection,
+}
+
+/// Every operation, with what it asks for.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are the operations, documented with their types")]
+pub enum Request {
+    Hello(Hello),
+    Produce(Produce),
+    Fetch(FetchRequest),
+    Tail(Tail),
+    ListOffsets(ListOffsets),
+    Metadata(Metadata),
+    CreateTopics(CreateTopics),
+    DeleteTopics(DeleteTopics),
+    CreatePartitions(CreatePartitions),
+    DeleteRecords(DeleteRecords),
+    DescribeConfigs(DescribeConfigs),
+    AlterConfigs(AlterConfigs),
+    InitProducerId(InitProducerId),
+    Register(Register),
+    Deregister,
+    Status,
+}
+
+/// A fetch, and how its values are to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// What is asked for.
+    pub fetch: Fetch,
+    /// How values are written.
+    pub values: ValueStyle,
+}
+
+/// Room for parsing, used again for each line of a connection. Records are built into batches in it.
+#[derive(Default)]
+pub struct Parser {
+    pub(crate) builder: BatchBuilder,
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl Parser {
+    /// Empty; it grows with the first produce.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parser").field("scratch", &self.scratch.capacity()).finish_non_exhaustive()
+    }
+}
+
+/// The operations' names, for "did you mean".
+const NAMES: [&str; 16] = [
+    ops::hello::NAME,
+    ops::produce::NAME,
+    fetch::NAME,
+    ops::tail::NAME,
+    ops::list_offsets::NAME,
+    ops::metadata::NAME,
+    ops::create_topics::NAME,
+    ops::delete_topics::NAME,
+    ops::create_partitions::NAME,
+    ops::delete_records::NAME,
+    ops::describe_configs::NAME,
+    ops::alter_configs::NAME,
+    ops::init_producer_id::NAME,
+    ops::register::NAME,
+    ops::deregister::NAME,
+    ops::status::NAME,
+];
+
+/// Reads one complete line (with or without its newline). Records without a timestamp of their own or of their
+/// line's are stamped `now`.
+///
+/// # Errors
+/// When the line is not a request. The code is `INVALID_REQUEST`, or Kafka's own where there is one
+/// (`INVALID_TOPIC_EXCEPTION`, `INVALID_REQUIRED_ACKS`, `UNSUPPORTED_COMPRESSION_TYPE`). The connection stays
+/// usable: the end of the line was found.
+pub fn parse_request(line: &[u8], now: TimestampMs, parser: &mut Parser) -> Result<Envelope, BadRequest> {
+    let mut id = None;
+    match read(line, now, parser, &mut id) {
+        Ok(request) => Ok(Envelope { id, request }),
+        Err(problem) => {
+            let id = id.or_else(|| find_id(line));
+            Err(BadRequest { id, rejection: problem.into() })
+        }
+    }
+}
+
+fn read(
+    line: &[u8],
+    now: TimestampMs,
+    parser: &mut Parser,
+    id: &mut Option<RequestId>,
+) -> Result<Request, Problem> {
+    let mut reader = LineReader::new(line_text(line)?, now, parser);
+    let mut fields = Fields::new(reader.capture()?, Path::Root)?;
+    *id = fields.optional("id", RequestId::read)?;
+    let operation = fields.required("op", |node| node.string())?;
+    let request = read_operation(&operation, &mut fields, &mut reader)?;
+    fields.finish(&operation)?;
+    Ok(request)
+}
+
+fn read_operation(
+    operation: &str,
+    fields: &mut Fields<'_, '_>,
+    line: &mut LineReader<'_, '_>,
+) -> Result<Request, Problem> {
+    Ok(match operation {
+        ops::produce::NAME => Request::Produce(ops::produce::read_request(fields, line)?),
+        fetch::NAME => Request::Fetch(fetch::read_request(fields)?),
+        ops::tail::NAME => Request::Tail(ops::tail::read_request(fields)?),
+        ops::list_offsets::NAME => Request::ListOffsets(ops::list_offsets::read_request(fields)?),
+        ops::metadata::NAME => Request::Metadata(ops::metadata::read_request(fields)?),
+        ops::create_topics::NAME => Request::CreateTopics(ops::create_topics::read_request(fields)?),
+        ops::delete_topics::NAME => Request::DeleteTopics(ops::delete_topics::read_request(fields)?),
+        ops::create_partitions::NAME => {
+            Request::CreatePartitions(ops::create_partitions::read_request(fields)?)
+        }
+        ops::delete_records::NAME => Request::DeleteRecords(ops::delete_records::read_request(fields)?),
+        ops::describe_configs::NAME => Request::DescribeConfigs(ops::describe_configs::read_request(fields)?),
+        ops::alter_configs::NAME => Request::AlterConfigs(ops::alter_configs::read_request(fields)?),
+        ops::init_producer_id::NAME => Request::InitProducerId(ops::init_producer_id::read_request(fields)?),
+        ops::register::NAME => Request::Register(ops::register::read_request(fields)?),
+        ops::deregister::NAME => Request::Deregister,
+        ops::status::NAME => Request::Status,
+        ops::hello::NAME => Request::Hello(ops::hello::read_request(fields)?),
+        unknown => return Err(unknown_operation(unknown)),
+    })
+}
+
+fn unknown_operation(name: &str) -> Problem {
+    let hint = match near(name, NAMES) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("the operations are {}", NAMES.join(", ")),
+    };
+    Problem::new(format!("op: unknown operation {}; {hint}", shown(name)))
+}
+
+/// The id of a line with which something else is wrong.
+fn find_id(line: &[u8]) -> Option<RequestId> {
+    Fields::of_line(line).ok()?.optional("id", RequestId::read).ok()?
+}

@@ -1,0 +1,5 @@
+//! Every message, both directions: what one side writes, the other reads as the same.
+
+mod generate;
+mod replies;
+mod requests;
