@@ -1,0 +1,218 @@
+//! What the broker works with: typed and validated.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use yak_model::BrokerId;
+use yak_model::config::{ConfigValue, Effect, Fault, Origin, Setting, Settings, TopicConfig};
+
+use super::endpoint::Endpoint;
+use super::load::replace;
+use crate::args::BrokerArgs;
+
+/// A broker's configuration, validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerConfig {
+    /// `node.id`.
+    pub node_id: BrokerId,
+    /// `broker.rack`.
+    pub rack: Option<String>,
+    /// `listeners`: where to listen; port 0 is any free port.
+    pub listener: Endpoint,
+    /// `advertised.listeners`: what clients are told; `None` is what is listened on.
+    pub advertised: Option<Endpoint>,
+    /// `log.dirs`.
+    pub data: DataDirectory,
+    /// `log.dir.reserve.bytes`: with less free, produce requests are refused.
+    pub reserve_bytes: u64,
+    /// `num.partitions`.
+    pub num_partitions: i32,
+    /// `default.replication.factor`.
+    pub default_replication_factor: i16,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `delete.topic.enable`.
+    pub delete_topics: bool,
+    /// `log.retention.check.interval.ms`.
+    pub retention_check_interval: Duration,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration: Duration,
+    /// What connections may use.
+    pub connections: ConnectionSettings,
+    /// Values of topics that do not set their own.
+    pub topic_defaults: TopicConfig,
+}
+
+/// Where the partitions are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataDirectory {
+    /// In this directory.
+    Path(PathBuf),
+    /// In a temporary one that goes with the process (`--ephemeral`).
+    Temporary,
+}
+
+/// What connections may use, each and together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// `max.connections`.
+    pub max: usize,
+    /// `max.connections.per.ip`.
+    pub max_per_ip: usize,
+    /// `connections.max.idle.ms`.
+    pub max_idle: Duration,
+    /// `socket.request.max.bytes`: of one request.
+    pub max_request_bytes: usize,
+    /// `queued.max.request.bytes`: of all requests together.
+    pub max_queued_bytes: usize,
+}
+
+impl BrokerConfig {
+    /// The second stage's end. `None`, with at least one fault added, if an address cannot be read.
+    pub(super) fn validate(
+        settings: &mut Settings,
+        args: &BrokerArgs,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
+        let listener = listener(settings, args.port, faults);
+        let advertised = advertised(settings, listener.as_ref(), faults);
+        let data = data_directory(settings, args, faults);
+        let topic_defaults = topic_defaults(settings, faults);
+        check_sizes(settings, faults);
+        let read = Reader(settings);
+        let rack = read.text("broker.rack");
+        Some(Self {
+            node_id: BrokerId::new(read.number("node.id")),
+            rack: (!rack.is_empty()).then_some(rack),
+            listener: listener?,
+            advertised,
+            data,
+            reserve_bytes: read.number("log.dir.reserve.bytes"),
+            num_partitions: read.number("num.partitions"),
+            default_replication_factor: read.number("default.replication.factor"),
+            auto_create_topics: read.boolean("auto.create.topics.enable"),
+            delete_topics: read.boolean("delete.topic.enable"),
+            retention_check_interval: read.span("log.retention.check.interval.ms"),
+            producer_id_expiration: read.span("producer.id.expiration.ms"),
+            connections: ConnectionSettings {
+                max: read.number("max.connections"),
+                max_per_ip: read.number("max.connections.per.ip"),
+                max_idle: read.span("connections.max.idle.ms"),
+                max_request_bytes: read.number("socket.request.max.bytes"),
+                max_queued_bytes: read.limit("queued.max.request.bytes"),
+            },
+            topic_defaults,
+        })
+    }
+}
+
+/// Reads values that their kinds have checked; a mismatch is a bug in the table.
+struct Reader<'a>(&'a Settings);
+
+impl Reader<'_> {
+    fn text(&self, key: &str) -> String {
+        self.0.get(key).value.to_string()
+    }
+
+    fn boolean(&self, key: &str) -> bool {
+        self.0.get(key).value.as_boolean().expect("the kind is a boolean")
+    }
+
+    fn number<T: TryFrom<i64>>(&self, key: &str) -> T {
+        let number = self.0.get(key).value.as_number().expect("the kind is a number");
+        T::try_from(number).ok().expect("the kind's limits fit the field")
+    }
+
+    fn span(&self, key: &str) -> Duration {
+        Duration::from_millis(self.number(key))
+    }
+
+    /// -1 is no limit.
+    fn limit(&self, key: &str) -> usize {
+        let number = self.0.get(key).value.as_number().expect("the kind is a number");
+        usize::try_from(number).unwrap_or(usize::MAX)
+    }
+}
+
+fn fault(settings: &Settings, key: &str, problem: impl Into<String>) -> Fault {
+    Fault::new(settings.get(key).origin.clone(), key, problem)
+}
+
+/// The listener, with `--port` taking the port's place; the setting then shows what counts.
+fn listener(settings: &mut Settings, port: Option<u16>, faults: &mut Vec<Fault>) -> Option<Endpoint> {
+    let mut endpoint = endpoint(settings, "listeners", faults)?;
+    if let Some(port) = port {
+        endpoint.port = port;
+        let value = ConfigValue::Text(format!("PLAINTEXT://{endpoint}"));
+        replace(settings, "listeners", Setting { value, origin: Origin::Flag("--port") });
+    }
+    Some(endpoint)
+}
+
+fn advertised(settings: &Settings, listener: Option<&Endpoint>, faults: &mut Vec<Fault>) -> Option<Endpoint> {
+    let key = "advertised.listeners";
+    if settings.get(key).value.to_string().is_empty() {
+        if listener.is_some_and(Endpoint::is_every_interface) {
+            let problem = "listens on every interface; say in advertised.listeners which address clients \
+                           are to connect to";
+            faults.push(fault(settings, "listeners", problem));
+        }
+        return None;
+    }
+    let endpoint = endpoint(settings, key, faults)?;
+    if endpoint.is_every_interface() {
+        faults.push(fault(settings, key, format!("nobody can connect to {}", endpoint.host)));
+    }
+    Some(endpoint)
+}
+
+/// The one address of a key.
+fn endpoint(settings: &Settings, key: &str, faults: &mut Vec<Fault>) -> Option<Endpoint> {
+    let text = settings.get(key).value.to_string();
+    let parsed = if text.contains(',') {
+        Err(format!("\"{text}\" names several listeners, but a broker has one"))
+    } else {
+        Endpoint::parse(&text)
+    };
+    parsed.map_err(|problem| faults.push(fault(settings, key, problem))).ok()
+}
+
+fn data_directory(settings: &Settings, args: &BrokerArgs, faults: &mut Vec<Fault>) -> DataDirectory {
+    if args.ephemeral {
+        return DataDirectory::Temporary;
+    }
+    let text = settings.get("log.dirs").value.to_string();
+    if text.is_empty() {
+        faults.push(fault(settings, "log.dirs", "names no directory"));
+    } else if text.contains(',') {
+        let problem = format!("\"{text}\" names several directories, but a broker has one so far");
+        faults.push(fault(settings, "log.dirs", problem));
+    }
+    DataDirectory::Path(PathBuf::from(text))
+}
+
+fn topic_defaults(settings: &Settings, faults: &mut Vec<Fault>) -> TopicConfig {
+    let mut topics = TopicConfig::default();
+    for (key, setting) in settings.iter().filter(|(key, _)| key.effect == Effect::Works) {
+        let Some(topic_key) = key.topic_key else { continue };
+        if let Err(refused) = topics.set(topic_key, &setting.value.to_string()) {
+            faults.push(fault(settings, key.name, refused.problem));
+        }
+    }
+    topics
+}
+
+/// A batch must fit a request, and a request what all requests may use.
+fn check_sizes(settings: &Settings, faults: &mut Vec<Fault>) {
+    let number = |key| settings.get(key).value.as_number().unwrap_or_default();
+    let request = number("socket.request.max.bytes");
+    if number("message.max.bytes") > request {
+        let problem = format!("is more than socket.request.max.bytes ({request})");
+        faults.push(fault(settings, "message.max.bytes", problem));
+    }
+    let queued = number("queued.max.request.bytes");
+    if queued != -1 && queued < request {
+        let problem = format!("is less than socket.request.max.bytes ({request})");
+        faults.push(fault(settings, "queued.max.request.bytes", problem));
+    }
+}

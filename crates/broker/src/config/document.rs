@@ -1,0 +1,74 @@
+//! The reference of all keys, from the tables that read them.
+
+use yak_model::config::{ConfigKey, Effect, TOPIC_KEYS};
+
+use super::kafka_keys::IDLE_KEYS;
+use super::keys::BROKER_KEYS;
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+Written from the tables in `crates/broker/src/config` and `crates/model/src/config`, which read the values; do not
+edit it by hand.
+
+A broker takes each setting from the highest of these layers that has it: its defaults, the file named on its
+command line, the environment (`YAK_LOG_DIRS` is `log.dirs`), `--override key=value`, and flags of their own
+(`--id`, `--port`, `--data`). `yak-broker --standalone --print-config` shows every key with its value and where
+it comes from. Every fault of every layer is reported at once, with file and line.
+
+Sizes are bytes, or `64KiB`, `1MiB`, `1GiB`; durations are a number of the unit named, or `30s`, `12h`, `7d`.
+Names, and defaults unless said otherwise, are Kafka's.
+";
+
+const TOPICS: &str = "
+## Topics
+
+Set with `yak-topics --create --config key=value` or `--alter`. A topic that does not set a key takes the
+broker's value, from the key in the last column.
+";
+
+const IDLE: &str = "
+## Keys of Kafka that do nothing here
+
+They are accepted, so that a file written for Kafka needs no editing, and each is warned about once. Those marked
+*refused* are faults: ignoring them would leave open what they were meant to close.
+";
+
+/// `docs/configuration.md`.
+#[must_use]
+pub fn document() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    text.push_str("\n## Brokers\n\n| key | value | default | what it does |\n|---|---|---|---|\n");
+    for key in BROKER_KEYS.keys {
+        let ConfigKey { name, kind, documentation, .. } = key;
+        text.push_str(&format!("| `{name}` | {kind} | {} | {documentation} |\n", default(key)));
+    }
+    text.push_str(TOPICS);
+    text.push_str("\n| key | value | default | what it does | broker's key |\n|---|---|---|---|---|\n");
+    for key in TOPIC_KEYS.iter().filter(|key| key.effect == Effect::Works) {
+        let ConfigKey { name, kind, documentation, .. } = key;
+        let broker = BROKER_KEYS.keys.iter().find(|row| row.topic_key == Some(name));
+        let broker = broker.map(|row| format!("`{}`", row.name)).unwrap_or_default();
+        text.push_str(&format!("| `{name}` | {kind} | {} | {documentation} | {broker} |\n", default(key)));
+    }
+    text.push_str(IDLE);
+    text.push_str("\n| keys | why |\n|---|---|\n");
+    for group in IDLE_KEYS {
+        let refused = if group.refused { " (*refused*)" } else { "" };
+        text.push_str(&format!("| {} | {}{refused} |\n", quoted(group.names.iter().copied()), group.reason));
+    }
+    for key in TOPIC_KEYS {
+        if let Effect::None(reason) = key.effect {
+            text.push_str(&format!("| `{}` (of topics) | {reason} |\n", key.name));
+        }
+    }
+    text
+}
+
+fn default(key: &ConfigKey) -> String {
+    if key.default.is_empty() { String::new() } else { quoted([key.default]) }
+}
+
+fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,293 @@
+//! The table of a broker's keys, in order of name, with Kafka's names, and Kafka's defaults unless said otherwise.
+
+use yak_model::config::{ConfigKey, ConfigKind, Effect, KeyTable, TimeUnit};
+use yak_model::limits::{
+    MAX_PARTITIONS_PER_TOPIC, MAX_REQUEST_BYTES, MAX_TOPIC_MESSAGE_BYTES, MIN_SEGMENT_BYTES,
+};
+
+use super::kafka_keys::IDLE_KEYS;
+
+/// Every key of a broker.
+pub static BROKER_KEYS: KeyTable = KeyTable { keys: KEYS, idle: IDLE_KEYS };
+
+const ANY: i64 = i64::MAX;
+const INT: i64 = i32::MAX as i64;
+/// [`MAX_REQUEST_BYTES`] as a limit of the table.
+const MAX_REQUEST: i64 = 104_857_600;
+const _: () = assert!(MAX_REQUEST_BYTES == 104_857_600);
+const NODE_ID: ConfigKind = ConfigKind::Whole { min: 0, max: INT };
+const COUNT: ConfigKind = ConfigKind::Whole { min: 1, max: INT };
+
+static KEYS: &[ConfigKey] = &[
+    key(
+        "advertised.listeners",
+        ConfigKind::Text,
+        "",
+        "The address that clients are told to connect to, if it is not the one listened on.",
+    ),
+    key(
+        "auto.create.topics.enable",
+        ConfigKind::Boolean,
+        "true",
+        "Create a missing topic when it is first named.",
+    ),
+    key("broker.id", NODE_ID, "", "Like node.id, under its older name."),
+    key("broker.rack", ConfigKind::Text, "", "Where this broker stands; shown to clients."),
+    of_topic(
+        "compression.type",
+        "compression.type",
+        ConfigKind::Choice(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
+        "producer",
+        "How batches that the broker builds are compressed; producer leaves the choice to each producer.",
+    ),
+    key("connections.max.idle.ms", ms(1), "600000", "A connection without a request for so long is closed."),
+    key(
+        "default.replication.factor",
+        ConfigKind::Whole { min: 1, max: i16::MAX as i64 },
+        "1",
+        "Replicas of a topic that does not say how many.",
+    ),
+    key("delete.topic.enable", ConfigKind::Boolean, "true", "Whether topics may be deleted."),
+    key(
+        "listeners",
+        ConfigKind::Text,
+        "",
+        "Where to listen: PLAINTEXT://HOST:PORT. An empty host is loopback, port 0 any free port; \
+         by default port 9091 plus node.id.",
+    ),
+    of_topic(
+        "log.cleanup.policy",
+        "cleanup.policy",
+        ConfigKind::Choices(&["delete", "compact"]),
+        "delete",
+        "What happens to old segments: delete removes them by age and size.",
+    ),
+    key("log.dir", ConfigKind::Text, "", "Like log.dirs, under its older name."),
+    key(
+        "log.dir.reserve.bytes",
+        ConfigKind::Size { min: 0, max: ANY },
+        "67108864",
+        "With less room than this on the disk, produce requests are refused until there is more (ours).",
+    ),
+    key(
+        "log.dirs",
+        ConfigKind::List,
+        "",
+        "The directory of the broker's partitions; by default data/broker- and node.id.",
+    ),
+    of_topic(
+        "log.flush.mode",
+        "flush",
+        ConfigKind::Choice(&["sync", "os"]),
+        "sync",
+        "What acks=all means for topics created from now on: sync, on stable storage of the in-sync replicas; \
+         os, in their page cache, as in Kafka (ours; os with --standalone).",
+    ),
+    of_topic(
+        "log.index.interval.bytes",
+        "index.interval.bytes",
+        ConfigKind::Size { min: 0, max: INT },
+        "4096",
+        "How many bytes are appended between two entries of the offset index.",
+    ),
+    of_topic(
+        "log.index.size.max.bytes",
+        "segment.index.bytes",
+        ConfigKind::Size { min: 4, max: INT },
+        "10485760",
+        "The largest size of a segment's offset index; a full index begins the next segment.",
+    ),
+    of_topic(
+        "log.message.timestamp.after.max.ms",
+        "message.timestamp.after.max.ms",
+        ms(0),
+        "3600000",
+        "How far a record's timestamp may lie ahead of the broker's clock.",
+    ),
+    of_topic(
+        "log.message.timestamp.before.max.ms",
+        "message.timestamp.before.max.ms",
+        ms(0),
+        "9223372036854775807",
+        "How far a record's timestamp may lie behind the broker's clock.",
+    ),
+    of_topic(
+        "log.message.timestamp.type",
+        "message.timestamp.type",
+        ConfigKind::Choice(&["CreateTime", "LogAppendTime"]),
+        "CreateTime",
+        "Whether a record keeps its producer's timestamp or gets the time of its append.",
+    ),
+    of_topic(
+        "log.retention.bytes",
+        "retention.bytes",
+        ConfigKind::Size { min: -1, max: ANY },
+        "-1",
+        "How many bytes of a partition are kept before its oldest segments are deleted; -1 keeps all.",
+    ),
+    key("log.retention.check.interval.ms", ms(1), "300000", "How often old segments are looked for."),
+    key("log.retention.hours", span(TimeUnit::Hours, -1), "", "Like log.retention.ms, in hours."),
+    key("log.retention.minutes", span(TimeUnit::Minutes, -1), "", "Like log.retention.ms, in minutes."),
+    of_topic(
+        "log.retention.ms",
+        "retention.ms",
+        span(TimeUnit::Milliseconds, -1),
+        "604800000",
+        "How long records are kept before their segment is deleted; -1 keeps them for ever.",
+    ),
+    key("log.roll.hours", span(TimeUnit::Hours, 1), "", "Like log.roll.ms, in hours."),
+    key("log.roll.jitter.hours", span(TimeUnit::Hours, 0), "", "Like log.roll.jitter.ms, in hours."),
+    of_topic(
+        "log.roll.jitter.ms",
+        "segment.jitter.ms",
+        ms(0),
+        "0",
+        "A random part of this is taken off log.roll.ms, so that segments do not all roll at once.",
+    ),
+    of_topic(
+        "log.roll.ms",
+        "segment.ms",
+        ms(1),
+        "604800000",
+        "How old a segment may grow before the next one begins.",
+    ),
+    of_topic(
+        "log.segment.bytes",
+        "segment.bytes",
+        ConfigKind::Size { min: MIN_SEGMENT_BYTES, max: INT },
+        "1073741824",
+        "The largest size of a segment file; a batch that does not fit begins the next one.",
+    ),
+    of_topic(
+        "log.segment.delete.delay.ms",
+        "file.delete.delay.ms",
+        ms(0),
+        "60000",
+        "How long files of deleted segments and partitions stay on disk, renamed, before they are removed.",
+    ),
+    key("max.connections", COUNT, "5000", "Most connections at a time (Kafka's default is no limit)."),
+    key(
+        "max.connections.per.ip",
+        COUNT,
+        "5000",
+        "Most connections at a time from one address (Kafka's default is no limit).",
+    ),
+    of_topic(
+        "message.max.bytes",
+        "max.message.bytes",
+        ConfigKind::Size { min: 0, max: MAX_TOPIC_MESSAGE_BYTES },
+        "1048588",
+        "The largest record batch, as it is stored, header included.",
+    ),
+    of_topic(
+        "min.insync.replicas",
+        "min.insync.replicas",
+        ConfigKind::Whole { min: 1, max: i16::MAX as i64 },
+        "1",
+        "How many replicas must be in sync for acks=all to be accepted.",
+    ),
+    key("node.id", NODE_ID, "1", "The number of this broker, unique in its cluster."),
+    key(
+        "num.partitions",
+        ConfigKind::Whole { min: 1, max: MAX_PARTITIONS_PER_TOPIC as i64 },
+        "1",
+        "Partitions of a topic that does not say how many.",
+    ),
+    key(
+        "producer.id.expiration.ms",
+        ms(1),
+        "86400000",
+        "How long a producer that sends nothing is remembered, so that it cannot write twice.",
+    ),
+    key(
+        "queued.max.request.bytes",
+        ConfigKind::Size { min: -1, max: ANY },
+        "268435456",
+        "Most bytes of requests of all connections that are being read or done; -1 means no limit.",
+    ),
+    key(
+        "socket.request.max.bytes",
+        ConfigKind::Size { min: 1024, max: MAX_REQUEST },
+        "104857600",
+        "The largest request.",
+    ),
+    of_topic(
+        "unclean.leader.election.enable",
+        "unclean.leader.election.enable",
+        ConfigKind::Boolean,
+        "false",
+        "Whether a replica that may lack acknowledged records may lead when no other lives.",
+    ),
+];
+
+const fn ms(min: i64) -> ConfigKind {
+    ConfigKind::Duration { unit: TimeUnit::Milliseconds, min, max: ANY }
+}
+
+/// A duration that fits milliseconds whatever its unit.
+const fn span(unit: TimeUnit, min: i64) -> ConfigKind {
+    ConfigKind::Duration { unit, min, max: ANY / unit.in_ms() }
+}
+
+const fn key(
+    name: &'static str,
+    kind: ConfigKind,
+    default: &'static str,
+    documentation: &'static str,
+) -> ConfigKey {
+    ConfigKey { name, kind, default, documentation, effect: Effect::Works, read_only: true, topic_key: None }
+}
+
+/// A key that is the default of a topic-level key.
+const fn of_topic(
+    name: &'static str,
+    topic_key: &'static str,
+    kind: ConfigKind,
+    default: &'static str,
+    documentation: &'static str,
+) -> ConfigKey {
+    ConfigKey { topic_key: Some(topic_key), ..key(name, kind, default, documentation) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use yak_model::config::{TOPIC_KEYS, topic_key};
+
+    use super::*;
+
+    #[test]
+    fn names_are_in_order_and_defaults_are_values_of_their_kind() {
+        assert!(KEYS.is_sorted_by(|a, b| a.name < b.name));
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            let value = key.kind.parse(key.default).map(|value| value.to_string());
+            assert_eq!(value.as_deref(), Ok(key.default), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn every_topic_key_that_works_has_a_default_here_of_the_same_kind() {
+        for key in TOPIC_KEYS.iter().filter(|key| key.effect == Effect::Works) {
+            let here = KEYS.iter().find(|row| row.topic_key == Some(key.name)).expect(key.name);
+            assert_eq!(here.default, key.default, "{}", key.name);
+            for text in ["-2", "-1", "0", "1", "1KiB", "2d", "true", "delete", "sync", "zstd", "CreateTime"] {
+                assert_eq!(
+                    here.kind.parse(text).is_ok(),
+                    topic_key(key.name).expect("exists").kind.parse(text).is_ok(),
+                    "{} {text}",
+                    key.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_has_two_rows() {
+        let mut seen = BTreeSet::new();
+        let idle = IDLE_KEYS.iter().flat_map(|group| group.names.iter().copied());
+        for name in BROKER_KEYS.names().chain(idle) {
+            assert!(seen.insert(name), "{name} has two rows");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Behaviour of loading a broker's configuration, layer by layer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use yak_model::BrokerId;
+use yak_model::api::ConfigSource;
+use yak_model::config::{FlushMode, Settings, Written};
+
+use super::{BROKER_KEYS, DataDirectory, Loaded, describe_broker, describe_topic, load, print_config};
+use crate::args::BrokerArgs;
+
+/// Loads with a command line, where `FILE` stands for a file of this text.
+fn try_load(command: &str, file: &str, environment: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("server.properties");
+    fs::write(&path, file).expect("writable");
+    let words = ["yak-broker", "--standalone"].into_iter().chain(command.split_whitespace());
+    let mut args = BrokerArgs::try_parse_from(words).expect("a valid command line");
+    if args.file.is_some() {
+        args.file = Some(path.clone());
+    }
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let loaded = load(&args, environment);
+    loaded.map_err(|faults| {
+        let name = path.display().to_string();
+        faults.lines().iter().map(|line| line.replace(&name, "FILE")).collect()
+    })
+}
+
+fn loaded(command: &str, file: &str, environment: &[(&str, &str)]) -> Loaded {
+    try_load(command, file, environment).expect("no faults")
+}
+
+fn faults(command: &str, file: &str, environment: &[(&str, &str)]) -> Vec<String> {
+    try_load(command, file, environment).expect_err("faults")
+}
+
+#[test]
+fn with_nothing_written_a_standalone_broker_has_its_defaults() {
+    let Loaded { config, settings } = loaded("", "", &[]);
+    assert_eq!(config.node_id, BrokerId::new(1));
+    assert_eq!(config.listener.to_string(), "127.0.0.1:9092");
+    assert_eq!(config.advertised, None);
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("data/broker-1")));
+    assert_eq!(config.rack, None);
+    assert_eq!(config.topic_defaults.flush, FlushMode::Os);
+    assert_eq!(config.topic_defaults.retention_ms, Some(604_800_000));
+    assert_eq!(config.connections.max_idle, Duration::from_secs(600));
+    assert!(config.auto_create_topics && config.delete_topics);
+    assert_eq!(settings.warnings(), [""; 0]);
+}
+
+#[test]
+fn port_and_directory_follow_the_number_unless_written() {
+    let config = loaded("--id 3", "", &[]).config;
+    assert_eq!(config.listener.to_string(), "127.0.0.1:9094");
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("data/broker-3")));
+    let config = loaded("FILE --port 0", "listeners=PLAINTEXT://localhost:1234\nlog.dir=d", &[]).config;
+    assert_eq!(config.listener.to_string(), "localhost:0");
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("d")));
+    assert_eq!(loaded("--ephemeral", "", &[]).config.data, DataDirectory::Temporary);
+}
+
+#[test]
+fn each_layer_takes_precedence_over_those_before_it() {
+    let file = "num.partitions=2\nbroker.id=7\nlog.dirs=/file\nlog.retention.hours=1";
+    let environment = [("YAK_NUM_PARTITIONS", "3"), ("YAK_LOG_DIRS", "/env")];
+    let config = loaded("FILE", file, &environment).config;
+    assert_eq!((config.num_partitions, config.node_id.get()), (3, 7));
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("/env")));
+    assert_eq!(config.topic_defaults.retention_ms, Some(3_600_000));
+    let command = "FILE --override num.partitions=4 --override log.retention.ms=-1 --id 8 --data /flag";
+    let config = loaded(command, file, &environment).config;
+    assert_eq!((config.num_partitions, config.node_id.get()), (4, 8));
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("/flag")));
+    assert_eq!(config.topic_defaults.retention_ms, None);
+}
+
+#[test]
+fn every_fault_of_every_layer_is_reported_at_once() {
+    let file = "log.segment.bytes=1GB\n\n# comment\nmin.insync.replica=2\nlisteners=SSL://:9093\n\
+                log.cleanup.policy=compact\nlog.dirs=/a,/b\nauthorizer.class.name=x\n";
+    let found =
+        faults("FILE --override default.replication.factor=0", file, &[("YAK_NUM_PARTITIONS", "three")]);
+    assert_eq!(
+        found,
+        [
+            "FILE:1: log.segment.bytes: \"1GB\" is not a size (use bytes, or 1GiB)",
+            "FILE:4: min.insync.replica: unknown key, did you mean min.insync.replicas?",
+            "FILE:5: listeners: \"SSL://:9093\" asks for SSL, but only PLAINTEXT is built yet",
+            "FILE:6: log.cleanup.policy: \"compact\" asks for compaction, which is not built yet (use delete)",
+            "FILE:7: log.dirs: \"/a,/b\" names several directories, but a broker has one so far",
+            "FILE:8: authorizer.class.name: access control is not built yet, and without it everybody may do \
+             everything",
+            "env YAK_NUM_PARTITIONS: \"three\" is not a whole number >= 1",
+            "--override default.replication.factor: \"0\" is not a whole number >= 1",
+        ]
+    );
+}
+
+#[test]
+fn contradictions_are_faults() {
+    assert_eq!(
+        faults("FILE", "node.id=1\nbroker.id=2", &[]),
+        ["FILE:2: broker.id: \"2\" contradicts node.id=1"]
+    );
+    assert_eq!(
+        faults(
+            "FILE",
+            "message.max.bytes=64MiB\nsocket.request.max.bytes=1MiB\nqueued.max.request.bytes=1KiB",
+            &[]
+        ),
+        [
+            "FILE:1: message.max.bytes: is more than socket.request.max.bytes (1048576)",
+            "FILE:3: queued.max.request.bytes: is less than socket.request.max.bytes (1048576)",
+        ]
+    );
+    assert_eq!(
+        faults("FILE", "listeners=PLAINTEXT://0.0.0.0:9092", &[]),
+        [
+            "FILE:1: listeners: listens on every interface; say in advertised.listeners which address clients are \
+          to connect to"
+        ]
+    );
+    assert_eq!(
+        faults("", "", &[("YAK_ADVERTISED_LISTENERS", "PLAINTEXT://0.0.0.0:1")]),
+        ["env YAK_ADVERTISED_LISTENERS: nobody can connect to 0.0.0.0"]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_fault_beside_the_others() {
+    let args =
+        BrokerArgs::try_parse_from(["yak-broker", "--standalone", "missing.properties", "--override", "a=1"]);
+    let found = load(&args.expect("valid"), []).expect_err("faults").lines();
+    assert_eq!(found.len(), 2);
+    assert!(found[0].starts_with("missing.properties: cannot be read: "), "{}", found[0]);
+    assert_eq!(found[1], "--override a: unknown key");
+}
+
+#[test]
+fn every_key_of_kafkas_brokers_is_known() {
+    let kafka = include_str!("../../tests/data/kafka-broker-keys.txt");
+    for key in kafka.lines() {
+        let mut written = Written::default();
+        written.override_with(&format!("{key}=x"));
+        let (settings, faults) = Settings::check(BROKER_KEYS, written);
+        let unknown = faults.iter().any(|fault| fault.problem.starts_with("unknown"));
+        assert!(!unknown, "{key} is a key of Kafka");
+        if BROKER_KEYS.find(key).is_none() {
+            assert_eq!(settings.warnings().len() + faults.len(), 1, "{key}");
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_names_key_value_and_source() {
+    let loaded = loaded("FILE --port 5 --override log.roll.hours=2", "\nnum.partitions = 3", &[]);
+    let text = print_config(&loaded.settings);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let row = |key: &str| rows.iter().find(|row| row[0] == key).expect(key);
+    assert_eq!(rows[0], ["KEY", "VALUE", "SOURCE"]);
+    assert!(row("num.partitions")[2].ends_with("server.properties:2"));
+    assert_eq!(row("listeners")[1..], ["PLAINTEXT://127.0.0.1:5", "--port"]);
+    assert_eq!(row("log.roll.ms")[1..], ["7200000", "--override"]);
+    assert_eq!(row("log.flush.mode")[1..], ["os", "default"]);
+    assert!(!rows.iter().any(|row| row[0] == "broker.rack"));
+}
+
+#[test]
+fn configuration_is_described_from_the_same_table() {
+    let Loaded { config, settings } = loaded("--override log.retention.hours=1", "", &[]);
+    let overrides = BTreeMap::from([("segment.bytes".to_owned(), "64KiB".to_owned())]);
+    let entries = describe_topic(&settings, &config.topic_defaults, &overrides);
+    let find = |key: &str| {
+        let entry = entries.iter().find(|entry| entry.key == key).expect(key);
+        (entry.value.as_str(), entry.source)
+    };
+    assert_eq!(find("segment.bytes"), ("65536", ConfigSource::Topic));
+    assert_eq!(find("retention.ms"), ("3600000", ConfigSource::StaticBroker));
+    assert_eq!(find("min.insync.replicas"), ("1", ConfigSource::Default));
+    assert!(!entries.iter().any(|entry| entry.key == "preallocate"));
+    let broker = describe_broker(&settings);
+    let node = broker.iter().find(|entry| entry.key == "node.id").expect("node.id");
+    assert_eq!((node.value.as_str(), node.source, node.read_only), ("1", ConfigSource::Default, true));
+    assert!(node.documentation.ends_with('.'));
+}

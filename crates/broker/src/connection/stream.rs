@@ -1,0 +1,113 @@
+//! Tail over NDJSON: the connection becomes a stream of record lines.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use yak_model::api::{Rejection, Tail};
+use yak_model::{ErrorCode, Offset};
+use yak_net::{StreamStep, Streamer};
+use yak_protocol::{RequestId, TailEncoder, TailWindow, ValueStyle, encode_error};
+
+use crate::broker::Broker;
+use crate::clients::Registration;
+use crate::ops::tail::{Chunk, Tailing};
+
+/// The stream that follows a `tail`.
+#[derive(Debug)]
+pub(super) struct TailStream {
+    id: Option<RequestId>,
+    state: State,
+    client: Arc<Registration>,
+    encoder: TailEncoder,
+    /// Batches as read from disk, used again for each chunk.
+    batches: BytesMut,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Topics and starting points are not yet known.
+    Asked(Arc<Broker>, Tail),
+    /// Records flow.
+    Tailing(Box<Tailing>),
+    /// An error was said; nothing follows.
+    Ended,
+}
+
+impl TailStream {
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        id: Option<RequestId>,
+        request: Tail,
+        client: Arc<Registration>,
+    ) -> Self {
+        Self {
+            id,
+            state: State::Asked(broker, request),
+            client,
+            encoder: TailEncoder::default(),
+            batches: BytesMut::new(),
+        }
+    }
+
+    async fn step(&mut self, out: &mut BytesMut) -> Result<StreamStep, Rejection> {
+        loop {
+            match &mut self.state {
+                State::Asked(broker, request) => {
+                    let tailing = Tailing::start(Arc::clone(broker), request.clone()).await?;
+                    self.state = State::Tailing(Box::new(tailing));
+                }
+                State::Tailing(tailing) => {
+                    let Some(chunk) = tailing.next().await? else { return Ok(StreamStep::End) };
+                    let values = if tailing.json_values() { ValueStyle::Json } else { ValueStyle::Text };
+                    self.batches.clear();
+                    chunk.records.read_into(&mut self.batches).map_err(|error| {
+                        Rejection::new(ErrorCode::KafkaStorageError, format!("{}: {error}", name(&chunk)))
+                    })?;
+                    let window = TailWindow {
+                        from: chunk.from,
+                        before: chunk.stop.unwrap_or(Offset::new(i64::MAX)),
+                        max_records: chunk.most,
+                    };
+                    let encoded = self.encoder.encode(
+                        out,
+                        (&chunk.topic, chunk.partition, values),
+                        &self.batches,
+                        window,
+                    );
+                    let progress = encoded.map_err(|error| {
+                        Rejection::new(error.code(), format!("{}: {error}", name(&chunk)))
+                    })?;
+                    tailing.advance(&chunk, progress.next_offset, progress.records);
+                    let range = (chunk.from, progress.next_offset);
+                    self.client.sent(&chunk.topic, chunk.partition, range, progress.records);
+                    return Ok(StreamStep::Bytes);
+                }
+                State::Ended => return Ok(StreamStep::End),
+            }
+        }
+    }
+}
+
+fn name(chunk: &Chunk) -> String {
+    format!("{}-{}", chunk.topic, chunk.partition)
+}
+
+impl Streamer for TailStream {
+    fn next<'a>(
+        &'a mut self,
+        out: &'a mut BytesMut,
+    ) -> Pin<Box<dyn Future<Output = StreamStep> + Send + 'a>> {
+        Box::pin(async move {
+            match self.step(out).await {
+                Ok(step) => step,
+                Err(rejection) => {
+                    self.state = State::Ended;
+                    encode_error(out, self.id.as_ref(), &rejection);
+                    StreamStep::End
+                }
+            }
+        })
+    }
+}

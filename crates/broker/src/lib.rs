@@ -1,0 +1,29 @@
+//! The broker: partitions on disk, served to clients.
+//!
+//! ```text
+//!   connection   NDJSON lines ◄─► operations in domain types        (knows yak-protocol, decides nothing)
+//!   ops          one file an operation, for every protocol
+//!   partitions   one lock over (core, log) for each; a lock-free gate for readers
+//!   broker       the metadata image as this broker works by it, clients, producer ids
+//!   server       start, follow the zookeeper, retention, stop
+//!   config, args what was written, what it means
+//! ```
+//!
+//! Invariant: whatever is answered about metadata is what the partitions here work by already; an image is
+//! swapped in only after it was applied. The Kafka protocol will be a second `connection` over the same `ops`,
+//! replication a client of `partitions`.
+
+mod answer;
+pub mod args;
+mod broker;
+mod clients;
+mod clock;
+pub mod config;
+mod connection;
+mod ops;
+mod partitions;
+mod producer_ids;
+mod random;
+pub mod server;
+mod split;
+mod wakeups;

@@ -1,0 +1,203 @@
+//! Produce: append record batches to partitions.
+//!
+//! The common case, every partition known and acknowledged at once, is done inline: one lock, one write, no
+//! future. What waits for a sync waits in the partition's core; what must first create its topic, or comes
+//! behind such a request on the same connection, is done later, in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use yak_core::partition::{Acknowledged, ProduceRequest};
+use yak_model::api::{Acks, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce, Rejection, Reply};
+use yak_model::{ErrorCode, PartitionIndex, TopicName};
+
+use crate::answer::Answer;
+use crate::broker::Broker;
+use crate::ops::metadata::auto_create;
+use crate::partitions::{Append, Partition};
+use crate::split::split_by_partition;
+
+/// Longest that an acknowledgement is waited for, whatever the client asks for.
+const MAX_TIMEOUT_MS: u32 = 300_000;
+
+/// Produces of one connection that are not yet executed, because an earlier one creates its topic first. While
+/// there are any, later ones queue behind them: requests execute in order of arrival.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deferred(Arc<AtomicUsize>);
+
+/// One appended or refused part of a request.
+enum Part {
+    Done(Result<Produced, RefusedProduce>),
+    Waiting { partition: Arc<Partition>, answer: oneshot::Receiver<Result<Acknowledged, Rejection>> },
+}
+
+/// Appends every entry, and answers when each is acknowledged as was asked.
+pub(crate) fn produce(broker: &Arc<Broker>, deferred: &Deferred, request: Produce) -> Answer<ProduceReply> {
+    let image = broker.image();
+    let unknown = |entry: &ProduceEntry| image.topic(&entry.topic).is_none() && !entry.topic.is_internal();
+    let creates = broker.config.auto_create_topics && request.entries.iter().any(unknown);
+    if creates || deferred.0.load(Ordering::Relaxed) > 0 {
+        deferred.0.fetch_add(1, Ordering::Relaxed);
+        let (broker, deferred) = (Arc::clone(broker), deferred.clone());
+        return Answer::later(async move {
+            let appended = create_and_append(&broker, request).await;
+            deferred.0.fetch_sub(1, Ordering::Relaxed);
+            match appended {
+                Answer::Now(outcome) => outcome,
+                Answer::Later(outcome) => outcome.await,
+            }
+        });
+    }
+    append(broker, request)
+}
+
+async fn create_and_append(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
+    for entry in &request.entries {
+        if broker.image().topic(&entry.topic).is_none()
+            && !entry.topic.is_internal()
+            && let Err(rejection) = auto_create(broker, &entry.topic).await
+        {
+            // Found missing again below, unless somebody else was luckier; this tells why.
+            tracing::debug!(topic = %entry.topic, %rejection, "topic was not created on first use");
+        }
+    }
+    append(broker, request)
+}
+
+fn append(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
+    let Produce { acks, timeout_ms, entries } = request;
+    let timeout_ms = timeout_ms.min(MAX_TIMEOUT_MS);
+    let deadline_ms = broker.clock.now_ms() + u64::from(timeout_ms);
+    let mut parts = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let meant = ProduceRequest { leader_epoch: entry.leader_epoch, acks, deadline_ms };
+        append_entry(broker, &meant, entry, &mut parts);
+    }
+    if parts.iter().all(|part| matches!(part, Part::Done(_))) {
+        let done = |part| match part {
+            Part::Done(result) => Some(result),
+            Part::Waiting { .. } => None,
+        };
+        return Answer::ok(ProduceReply { partitions: parts.into_iter().filter_map(done).collect(), acks });
+    }
+    let deadline = Instant::from_std(broker.clock.instant(deadline_ms)) + Duration::from_millis(1);
+    let broker = Arc::clone(broker);
+    Answer::later(async move {
+        let mut partitions = Vec::with_capacity(parts.len());
+        for part in parts {
+            partitions.push(match part {
+                Part::Done(result) => result,
+                Part::Waiting { partition, answer } => wait(&broker, &partition, answer, deadline).await,
+            });
+        }
+        Ok(Reply::new(ProduceReply { partitions, acks }))
+    })
+}
+
+/// Waits for the core's answer. It comes at the deadline at the latest, because it is reminded of the time then.
+async fn wait(
+    broker: &Broker,
+    partition: &Partition,
+    mut answer: oneshot::Receiver<Result<Acknowledged, Rejection>>,
+    deadline: Instant,
+) -> Result<Produced, RefusedProduce> {
+    let answered = match timeout_at(deadline, &mut answer).await {
+        Ok(answered) => answered,
+        Err(_elapsed) => {
+            partition.handle_time();
+            answer.await
+        }
+    };
+    let result = answered.unwrap_or_else(|_dropped| {
+        let message =
+            format!("{}: the partition was closed; whether the records stay is unknown", partition.id());
+        Err(Rejection::new(ErrorCode::KafkaStorageError, message))
+    });
+    finish(broker, partition, result)
+}
+
+fn append_entry(broker: &Broker, meant: &ProduceRequest, entry: ProduceEntry, parts: &mut Vec<Part>) {
+    if entry.topic.is_internal() {
+        let message = format!("topic '{}' is internal: clients do not produce to it", entry.topic);
+        let rejection = Rejection::new(ErrorCode::InvalidTopicException, message);
+        return parts.push(refuse(entry.topic, entry.partition, rejection));
+    }
+    let ProduceEntry { topic, partition, batches, .. } = entry;
+    if let Some(partition) = partition {
+        return parts.push(append_one(broker, meant, topic, partition, batches));
+    }
+    let image = broker.image();
+    let Some(found) = image.topic(&topic) else {
+        let rejection = broker.unknown_topic(&image, &topic);
+        return parts.push(refuse(topic, None, rejection));
+    };
+    match split_by_partition(batches, found.partition_count(), || {
+        broker.next_partition(found.partition_count())
+    }) {
+        Ok(split) => {
+            for (partition, batches) in split {
+                parts.push(append_one(broker, meant, topic.clone(), partition, batches));
+            }
+        }
+        Err(rejection) => parts.push(refuse(topic, None, rejection)),
+    }
+}
+
+fn append_one(
+    broker: &Broker,
+    meant: &ProduceRequest,
+    topic: TopicName,
+    partition: PartitionIndex,
+    mut batches: bytes::BytesMut,
+) -> Part {
+    let hosted = match broker.partition(&topic, partition) {
+        Ok(hosted) => hosted,
+        Err(rejection) => return refuse(topic, Some(partition), rejection),
+    };
+    match hosted.append(meant, &mut batches) {
+        Ok(Append::Done(acknowledged)) => Part::Done(finish(broker, &hosted, Ok(acknowledged))),
+        Ok(Append::Waiting(answer)) => Part::Waiting { partition: hosted, answer },
+        Err(rejection) => refuse(topic, Some(partition), rejection),
+    }
+}
+
+fn refuse(topic: TopicName, partition: Option<PartitionIndex>, rejection: Rejection) -> Part {
+    Part::Done(Err(RefusedProduce { topic, partition, rejection }))
+}
+
+fn finish(
+    broker: &Broker,
+    partition: &Partition,
+    result: Result<Acknowledged, Rejection>,
+) -> Result<Produced, RefusedProduce> {
+    let id = partition.id();
+    match result {
+        Ok(acknowledged) => Ok(Produced {
+            topic: id.topic.clone(),
+            partition: id.partition,
+            base_offset: acknowledged.base_offset,
+            count: u32::try_from(acknowledged.end_offset.since(acknowledged.base_offset)).unwrap_or(u32::MAX),
+            log_append_time: acknowledged.log_append_time,
+            log_start_offset: acknowledged.log_start_offset,
+            acked_by: partition.holders(acknowledged.end_offset),
+            durable: acknowledged.durable,
+        }),
+        Err(rejection) => {
+            if rejection.code == ErrorCode::KafkaStorageError {
+                tracing::error!(partition = %id, broker = %broker.id(), %rejection, "produce failed");
+            }
+            Err(RefusedProduce { topic: id.topic.clone(), partition: Some(id.partition), rejection })
+        }
+    }
+}
+
+/// Whether a request is to be answered at all: `acks=0` is not, unless it was refused.
+pub(crate) fn is_answered(outcome: &Result<Reply<ProduceReply>, Rejection>) -> bool {
+    match outcome {
+        Ok(reply) => reply.body.acks != Acks::None || reply.body.partitions.iter().any(Result::is_err),
+        Err(_) => true,
+    }
+}

@@ -1,0 +1,78 @@
+//! Create topics, add partitions, delete topics: decided by the zookeeper, awaited here.
+
+use std::sync::Arc;
+
+use yak_core::controller;
+use yak_model::api::{
+    CreatePartitions, CreatePartitionsReply, CreateTopics, CreateTopicsReply, CreatedTopic, DeleteTopics,
+    DeleteTopicsReply, Rejection, Reply,
+};
+use yak_model::limits::MAX_ENTRIES_PER_REQUEST;
+use yak_model::{ErrorCode, TopicId};
+
+use crate::answer::Outcome;
+use crate::broker::Broker;
+use crate::random;
+
+/// Creates topics on request.
+pub(crate) async fn create_topics(broker: Arc<Broker>, request: CreateTopics) -> Outcome<CreateTopicsReply> {
+    let names: Vec<String> = request.topics.iter().map(|topic| topic.name.clone()).collect();
+    let results = create(&broker, request, false).await?;
+    let named =
+        results.into_iter().zip(names).map(|(result, name)| result.map_err(|rejection| (name, rejection)));
+    Ok(Reply::new(CreateTopicsReply { topics: named.collect() }))
+}
+
+/// Creates topics, on request or on first use.
+pub(crate) async fn create(
+    broker: &Broker,
+    request: CreateTopics,
+    on_first_use: bool,
+) -> Result<Vec<Result<CreatedTopic, Rejection>>, Rejection> {
+    at_most_entries(request.topics.len())?;
+    let timeout_ms = request.timeout_ms;
+    let command = controller::CreateTopics {
+        topic_ids: request.topics.iter().map(|_| TopicId::from_random(random::bytes())).collect(),
+        request,
+        defaults: broker.topic_defaults(),
+        on_first_use,
+    };
+    broker.decide(command, timeout_ms).await
+}
+
+/// Gives a topic more partitions.
+pub(crate) async fn create_partitions(
+    broker: Arc<Broker>,
+    request: CreatePartitions,
+) -> Outcome<CreatePartitionsReply> {
+    let reply = CreatePartitionsReply { topic: request.topic.clone(), total: request.total };
+    let timeout_ms = request.timeout_ms;
+    broker.decide(request, timeout_ms).await?;
+    Ok(Reply::new(reply))
+}
+
+/// Deletes topics with all their records.
+pub(crate) async fn delete_topics(broker: Arc<Broker>, request: DeleteTopics) -> Outcome<DeleteTopicsReply> {
+    at_most_entries(request.topics.len())?;
+    if !broker.config.delete_topics {
+        let message = "topics may not be deleted here: delete.topic.enable is false";
+        return Err(Rejection::new(ErrorCode::TopicDeletionDisabled, message));
+    }
+    let names = request.topics.clone();
+    let timeout_ms = request.timeout_ms;
+    let results = broker.decide(request, timeout_ms).await?;
+    let named = results.into_iter().zip(names).map(|(result, name)| match result {
+        Ok(_) => Ok(name),
+        Err(rejection) => Err((name, rejection)),
+    });
+    Ok(Reply::new(DeleteTopicsReply { topics: named.collect() }))
+}
+
+/// Bounds how much one request may name.
+pub(crate) fn at_most_entries(count: usize) -> Result<(), Rejection> {
+    if count > MAX_ENTRIES_PER_REQUEST {
+        let message = format!("one request names at most {MAX_ENTRIES_PER_REQUEST} things, this one {count}");
+        return Err(Rejection::new(ErrorCode::InvalidRequest, message));
+    }
+    Ok(())
+}

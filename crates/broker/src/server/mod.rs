@@ -1,0 +1,115 @@
+//! A broker process from its start to its end.
+//!
+//! ```text
+//!   open the directory (lock, meta.properties)
+//!     ─► zookeeper: replay the journal ─► image
+//!     ─► open the logs of the image, recovering each ─► proof
+//!     ─► bind the port ─► register ─► unfence ─► follow the image up to there
+//!     ─► YAK_READY ─► serve ... SIGTERM, Ctrl-C or the end of stdin
+//!     ─► stop reading, answer what is in progress ─► fence ─► sync, clean-shutdown marker ─► exit
+//! ```
+
+mod error;
+mod follow;
+mod ready;
+mod retention;
+mod start;
+mod stop;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use error::StartError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use yak_net::{Budget, ConnectionLimits, Host, Listener};
+use yak_zookeeper::Zookeeper;
+
+use crate::broker::Broker;
+use crate::config::Loaded;
+use crate::connection::Connections;
+
+/// How a broker process is run.
+#[derive(Debug)]
+pub struct Options {
+    /// Its configuration.
+    pub loaded: Loaded,
+    /// Where the `YAK_READY` object goes besides stdout.
+    pub ports_file: Option<PathBuf>,
+}
+
+/// A broker that is ready and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    broker: Arc<Broker>,
+    listener: Listener,
+    zookeeper: Zookeeper,
+    follower: follow::Follower,
+    /// Removed with its content when the server is dropped (`--ephemeral`).
+    temporary: Option<tempfile::TempDir>,
+    ready: ready::Ready,
+    ports_file: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts a broker up to the point where it can serve. On a thread of a tokio runtime that may block.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        start::start(options).await
+    }
+
+    /// The line for stdout: `YAK_READY {...}`.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        self.ready.line()
+    }
+
+    /// Serves until `shutdown`, then ends in order. A failure of the disk or of the zookeeper also ends it.
+    ///
+    /// # Errors
+    /// What could not be made durable at the end, or the failure that made it end.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
+        let Self { broker, listener, zookeeper, mut follower, temporary, ready, ports_file } = self;
+        let host = host(&broker, &shutdown);
+        let retention = tokio::spawn(retention::run(Arc::clone(&broker), shutdown.clone()));
+        let connections = Arc::new(Connections::new(Arc::clone(&broker)));
+        let serving = tokio::spawn(listener.serve(connections, host.clone()));
+        if let Some(path) = &ports_file {
+            ready.write(path)?;
+        }
+        let failure = tokio::select! {
+            () = shutdown.cancelled() => None,
+            failure = follower.failure() => Some(failure),
+            ended = broker.zookeeper.ended() => Some(StartError::Ended(ended)),
+        };
+        shutdown.cancel();
+        tracing::info!("shutting down");
+        host.tracker.close();
+        host.tracker.wait().await;
+        for task in [serving, retention] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the broker failed");
+            }
+        }
+        let stopped = stop::stop(&broker, follower, zookeeper).await;
+        drop(temporary);
+        failure.map_or(stopped, Err)
+    }
+}
+
+fn host(broker: &Broker, shutdown: &CancellationToken) -> Host {
+    let settings = &broker.config.connections;
+    let limits = ConnectionLimits {
+        max_line_bytes: settings.max_request_bytes,
+        max_idle: settings.max_idle,
+        ..ConnectionLimits::default()
+    };
+    Host {
+        limits: Arc::new(limits),
+        budget: Budget::new(settings.max_queued_bytes),
+        shutdown: shutdown.clone(),
+        tracker: TaskTracker::new(),
+    }
+}

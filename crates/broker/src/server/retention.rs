@@ -1,0 +1,41 @@
+//! What happens by time: old segments are deleted, open ones rolled.
+
+use std::sync::Arc;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::Broker;
+
+/// Looks at every log each `log.retention.check.interval.ms`, until `shutdown`.
+pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
+    let mut ticks = interval(broker.config.retention_check_interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let broker = Arc::clone(&broker);
+        if let Err(error) = tokio::task::spawn_blocking(move || look_at_every_log(&broker)).await {
+            tracing::error!(%error, "a retention check failed");
+        }
+    }
+}
+
+fn look_at_every_log(broker: &Broker) {
+    let clock = match broker.directory.retention_clock(broker.clock.wall()) {
+        Ok(clock) => clock,
+        Err(error) => return tracing::error!(%error, "retention failed"),
+    };
+    for partition in broker.partitions.online() {
+        let high_watermark = partition.high_watermark();
+        let looked = partition.with_log(|log| {
+            log.roll_if_due(broker.clock.wall())?;
+            log.retain(&clock, high_watermark)
+        });
+        if let Some(Err(error)) = looked {
+            tracing::error!(partition = %partition.id(), %error, "retention failed");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! From a configuration to a broker that is ready.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use yak_core::controller::{ControllerConfig, LogProof, RegisterBroker, UnfenceBroker};
+use yak_log::{Background, DirectoryOptions, LogDirectory, RealDir};
+use yak_model::api::Rejection;
+use yak_model::{BrokerEpoch, DirectoryId, IncarnationId};
+use yak_net::Listener;
+use yak_zookeeper::{Handle, Zookeeper};
+
+use super::follow::Follower;
+use super::ready::Ready;
+use super::{Options, Server, StartError};
+use crate::broker::{Broker, Parts};
+use crate::clock::Clock;
+use crate::config::{BrokerConfig, DataDirectory, Loaded};
+use crate::partitions::{Opened, Partitions};
+use crate::random;
+
+pub(crate) async fn start(options: Options) -> Result<Server, StartError> {
+    let Options { loaded: Loaded { config, settings }, ports_file } = options;
+    let clock = Clock::start();
+    let (path, temporary) = data_directory(&config)?;
+    let durable = temporary.is_none();
+    let listener = listen(&config)?;
+    let dir = open_dir(&path)?;
+    let directory = Arc::new(LogDirectory::open(dir.clone(), directory_options(&config, clock))?);
+    let zookeeper = Zookeeper::start(dir, zookeeper_options(&config, &directory, durable))?;
+    let handle = zookeeper.handle();
+    let image = handle.image();
+    directory.set_cluster_id(image.cluster_id())?;
+    let partitions = Partitions::new(config.node_id, Arc::clone(&directory), &config, clock);
+    let opened = partitions.open(&image)?;
+    let (host, port) = advertised(&config, listener.address());
+    let epoch = register(&config, (&host, port), &handle, (&directory, opened)).await?;
+    // Compared with an empty image every partition is new, so each is told its role before the first request.
+    let parts = Parts {
+        config,
+        settings,
+        clock,
+        directory,
+        partitions,
+        zookeeper: handle,
+        epoch,
+        image: Arc::default(),
+    };
+    let broker = Broker::new(parts);
+    broker.apply(broker.zookeeper.image())?;
+    let broker = Arc::new(broker);
+    let ready = Ready { host, port, broker_id: broker.id(), data: path.display().to_string() };
+    let follower = Follower::start(Arc::clone(&broker));
+    tracing::info!(
+        broker = %broker.id(),
+        address = %listener.address(),
+        data = %path.display(),
+        partitions = opened.online,
+        offline = opened.offline,
+        stray = opened.stray,
+        ms = clock.now_ms(),
+        "broker_started"
+    );
+    Ok(Server { broker, listener, zookeeper, follower, temporary, ready, ports_file })
+}
+
+fn data_directory(config: &BrokerConfig) -> Result<(PathBuf, Option<tempfile::TempDir>), StartError> {
+    match &config.data {
+        DataDirectory::Path(path) => Ok((path.clone(), None)),
+        DataDirectory::Temporary => {
+            let made = tempfile::Builder::new().prefix("yak-broker-").tempdir();
+            let temporary =
+                made.map_err(|reason| StartError::CreateDirectory { path: std::env::temp_dir(), reason })?;
+            Ok((temporary.path().to_owned(), Some(temporary)))
+        }
+    }
+}
+
+fn open_dir(path: &Path) -> Result<Arc<RealDir>, StartError> {
+    let opened = RealDir::create(path);
+    opened.map(Arc::new).map_err(|reason| StartError::CreateDirectory { path: path.to_owned(), reason })
+}
+
+fn directory_options(config: &BrokerConfig, clock: Clock) -> DirectoryOptions {
+    DirectoryOptions {
+        broker_id: config.node_id,
+        cluster_id: None,
+        new_directory_id: DirectoryId::from_random(random::bytes()),
+        reserve_bytes: config.reserve_bytes,
+        now: clock.wall(),
+        background: Background::Thread,
+    }
+}
+
+fn zookeeper_options(
+    config: &BrokerConfig,
+    directory: &LogDirectory,
+    durable: bool,
+) -> yak_zookeeper::Options {
+    yak_zookeeper::Options {
+        controller: ControllerConfig { flush: config.topic_defaults.flush },
+        cluster_id: directory.meta().map(|meta| meta.cluster_id),
+        durable,
+        ..yak_zookeeper::Options::default()
+    }
+}
+
+fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
+    let endpoint = &config.listener;
+    let failed = |reason| StartError::Resolve { host: endpoint.host.clone(), port: endpoint.port, reason };
+    let addresses: Vec<SocketAddr> =
+        (endpoint.host.as_str(), endpoint.port).to_socket_addrs().map_err(failed)?.collect();
+    // A name may stand for an IPv6 and an IPv4 address; clients are told the name and try both.
+    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    let Some(address) = address else { return Err(failed(std::io::ErrorKind::AddrNotAvailable.into())) };
+    let settings = &config.connections;
+    Ok(Listener::bind(*address)?.with_caps(settings.max, settings.max_per_ip))
+}
+
+/// The address that clients are told. The port that was really taken, where none was chosen.
+fn advertised(config: &BrokerConfig, bound: SocketAddr) -> (String, u16) {
+    match &config.advertised {
+        Some(endpoint) if endpoint.port != 0 => (endpoint.host.clone(), endpoint.port),
+        Some(endpoint) => (endpoint.host.clone(), bound.port()),
+        None => (config.listener.host.clone(), bound.port()),
+    }
+}
+
+async fn register(
+    config: &BrokerConfig,
+    (host, port): (&str, u16),
+    zookeeper: &Handle,
+    (directory, opened): (&LogDirectory, Opened),
+) -> Result<BrokerEpoch, StartError> {
+    let broker_id = config.node_id;
+    let refused = |rejection: Rejection| StartError::Refused { broker_id: broker_id.get(), rejection };
+    let registration = RegisterBroker {
+        broker_id,
+        incarnation_id: IncarnationId::from_random(random::bytes()),
+        cluster_id: directory.meta().map(|meta| meta.cluster_id),
+        directory_ids: vec![directory.directory_id()],
+        host: host.to_owned(),
+        port,
+        rack: config.rack.clone(),
+        proof: LogProof { undamaged: opened.offline == 0, page_cache_kept: directory.was_clean() },
+    };
+    let registered = zookeeper.submit(registration).await.map_err(refused)?;
+    let unfence = UnfenceBroker { broker_id, broker_epoch: registered.broker_epoch };
+    zookeeper.submit(unfence).await.map_err(refused)?;
+    Ok(registered.broker_epoch)
+}
