@@ -1,0 +1,140 @@
+//! A standalone broker as a real process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::{Socket, binary, signal, wait_for};
+
+/// How to start a broker.
+#[derive(Clone, Debug)]
+pub struct BrokerBuilder {
+    data: PathBuf,
+    args: Vec<String>,
+}
+
+impl BrokerBuilder {
+    /// A standalone broker on a free port with its data under `data`.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self { data: data.to_owned(), args: Vec::new() }
+    }
+
+    /// Sets a configuration value.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.args.push("--override".to_owned());
+        self.args.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Starts it and waits for its `YAK_READY` line.
+    #[must_use]
+    pub fn start(&self) -> Broker {
+        self.try_start().unwrap_or_else(|stderr| panic!("the broker did not become ready: {stderr}"))
+    }
+
+    /// The same; what it said on stderr if it ends before it is ready.
+    ///
+    /// # Errors
+    /// What it wrote to stderr.
+    pub fn try_start(&self) -> Result<Broker, String> {
+        let log = self.data.with_extension("stderr");
+        let stderr = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut child = Command::new(binary("yak-broker"))
+            .args(["--standalone", "--port", "0", "--data"])
+            .arg(&self.data)
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some(ready) = line.strip_prefix("YAK_READY ") else {
+            drop(child.wait());
+            return Err(std::fs::read_to_string(&log).unwrap_or_default());
+        };
+        let ready: Value = serde_json::from_str(ready).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let bootstrap = ready["bootstrap"].as_str().expect("bootstrap is a text").to_owned();
+        Ok(Broker { child, bootstrap, ready, log, data: self.data.clone() })
+    }
+}
+
+/// A broker that is running; killed when dropped.
+#[derive(Debug)]
+pub struct Broker {
+    child: Child,
+    bootstrap: String,
+    ready: Value,
+    log: PathBuf,
+    data: PathBuf,
+}
+
+impl Broker {
+    /// Starts a standalone broker with its data under `data`.
+    #[must_use]
+    pub fn start(data: &Path) -> Self {
+        BrokerBuilder::new(data).start()
+    }
+
+    /// Its address, `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Its data directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it said when it was ready.
+    #[must_use]
+    pub const fn ready(&self) -> &Value {
+        &self.ready
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A raw connection to it.
+    #[must_use]
+    pub fn connect(&self) -> Socket {
+        Socket::connect(&self.bootstrap)
+    }
+
+    /// What it has written to stderr so far, over all its starts with the same data.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it in order (SIGTERM); its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        signal(self.pid(), "TERM");
+        wait_for("the broker's end", || self.child.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) && self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+    }
+}

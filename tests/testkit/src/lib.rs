@@ -1,0 +1,55 @@
+//! What the end-to-end tests share: running binaries, raw sockets, waiting for conditions.
+//!
+//! Binaries are taken from the directory in which the test itself was built, so they must be built first
+//! (`cargo build --workspace --bins`, which `scripts/test.sh` does). Every process that is started here is
+//! killed when its handle is dropped.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod broker;
+mod process;
+mod socket;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+pub use broker::{Broker, BrokerBuilder};
+pub use process::{Finished, Running, run, run_with_input, signal};
+pub use socket::Socket;
+
+/// How long a condition may take to come true. Generous: it only matters when a test fails.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The binary `name`, built beside this test.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let profile = test.ancestors().nth(2).expect("tests are built into <profile>/deps");
+    let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        path.exists(),
+        "{} is missing: build it first with `cargo build --workspace --bins`",
+        path.display()
+    );
+    path
+}
+
+/// Waits until `condition` yields something, checking often.
+///
+/// # Panics
+/// After [`DEADLINE`], naming `what` was waited for.
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
