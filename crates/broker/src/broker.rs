@@ -176,7 +176,8 @@ impl Broker {
         let Some(found) = image.topic(topic) else { return self.unknown_topic(&image, topic) };
         let Some(record) = found.partition(partition) else {
             let count = found.partition_count();
-            let message = format!("topic '{topic}' has partitions 0 to {}, not {partition}", count - 1);
+            let message =
+                format!("topic '{topic}' has {count} partition(s), numbered from 0: there is no {partition}");
             return Rejection::new(ErrorCode::UnknownTopicOrPartition, message);
         };
         let leader = record.leader.and_then(|leader| image.broker(leader));

@@ -68,8 +68,10 @@ impl Producer {
             while self.in_flight.len() < WINDOW && !self.shared.stop.load(Ordering::Relaxed) {
                 let line = self.line(self.next);
                 self.next += RECORDS_PER_LINE;
-                stream.write_all(format!("{}\n", line.text).as_bytes())?;
+                let text = format!("{}\n", line.text);
+                // In flight from here on: a write that fails may have sent it.
                 self.in_flight.push_back(line);
+                stream.write_all(text.as_bytes())?;
             }
             if self.in_flight.is_empty() {
                 return Ok(());
@@ -130,7 +132,7 @@ fn read_back(broker: &Broker) -> Vec<(u64, String)> {
 }
 
 fn kills() -> u32 {
-    std::env::var("YAK_KILLS").map_or(25, |kills| kills.parse().unwrap())
+    std::env::var("YAK_KILLS").map_or(100, |kills| kills.parse().unwrap())
 }
 
 fn kill_loop(flush: &str) {

@@ -106,7 +106,7 @@ fn a_file_comes_out_as_it_went_in_whatever_its_compression() {
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let bootstrap = ["--bootstrap-server", broker.bootstrap()];
         let produce = ["--topic", codec, "-z", codec, "--file", file.to_str().unwrap()];
-        let _ = run("yak-producer", &[&bootstrap[..], &produce].concat()).ok();
+        assert_eq!(run("yak-producer", &[&bootstrap[..], &produce].concat()).ok().text(), "");
         let consume = ["--topic", codec, "--from-beginning", "--exit"];
         let out = run("yak-consumer", &[&bootstrap[..], &consume].concat()).ok();
         assert!(out.text() == text, "{codec}: what came out differs");
@@ -153,7 +153,7 @@ fn records_survive_a_restart_and_what_the_second_producer_sends_comes_after() {
         let line = format!("round {round}\n");
         let produced =
             run_with_input("yak-producer", &[&bootstrap[..], &["--topic", "t"]].concat(), line.as_bytes());
-        let _ = produced.ok();
+        assert_eq!(produced.ok().text(), "");
         let consume = ["--topic", "t", "--from-beginning", "--exit"];
         let expected: String = (0..=round).map(|n| format!("round {n}\n")).collect();
         assert_eq!(run("yak-consumer", &[&bootstrap[..], &consume].concat()).ok().text(), expected);

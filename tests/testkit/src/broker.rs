@@ -13,13 +13,14 @@ use crate::{Socket, binary, signal, wait_for};
 pub struct BrokerBuilder {
     data: PathBuf,
     args: Vec<String>,
+    small_disk_kib: Option<u32>,
 }
 
 impl BrokerBuilder {
     /// A standalone broker on a free port with its data under `data`.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { data: data.to_owned(), args: Vec::new() }
+        Self { data: data.to_owned(), args: vec!["--port".to_owned(), "0".to_owned()], small_disk_kib: None }
     }
 
     /// Sets a configuration value.
@@ -28,6 +29,41 @@ impl BrokerBuilder {
         self.args.push("--override".to_owned());
         self.args.push(format!("{key}={value}"));
         self
+    }
+
+    /// Adds a flag.
+    #[must_use]
+    pub fn arg(mut self, flag: &str) -> Self {
+        self.args.push(flag.to_owned());
+        self
+    }
+
+    /// Listens on this port instead of any free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.args[1] = port.to_string();
+        self
+    }
+
+    /// Puts the data on a file system of its own with so much room, which only the broker sees (a mount
+    /// namespace; Linux). It goes with the broker. From outside it is [`Broker::inside`].
+    #[must_use]
+    pub const fn small_disk(mut self, kib: u32) -> Self {
+        self.small_disk_kib = Some(kib);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let program = binary("yak-broker");
+        let Some(kib) = self.small_disk_kib else { return Command::new(program) };
+        std::fs::create_dir_all(&self.data).unwrap();
+        let script = format!("mount -t tmpfs -o size={kib}k tmpfs \"$1\" && shift && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script, "sh"])
+            .arg(&self.data)
+            .arg(program);
+        command
     }
 
     /// Starts it and waits for its `YAK_READY` line.
@@ -43,8 +79,9 @@ impl BrokerBuilder {
     pub fn try_start(&self) -> Result<Broker, String> {
         let log = self.data.with_extension("stderr");
         let stderr = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut child = Command::new(binary("yak-broker"))
-            .args(["--standalone", "--port", "0", "--data"])
+        let mut child = self
+            .command()
+            .args(["--standalone", "--data"])
             .arg(&self.data)
             .args(&self.args)
             .stdin(Stdio::null())
@@ -92,6 +129,15 @@ impl Broker {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// A path as the broker sees it, for a disk that only it has.
+    #[must_use]
+    pub fn inside(&self, path: &Path) -> PathBuf {
+        Path::new("/proc")
+            .join(self.pid().to_string())
+            .join("root")
+            .join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// What it said when it was ready.
