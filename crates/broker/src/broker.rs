@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use yak_core::controller::{Operation, TopicDefaults};
 use yak_core::image::Image;
 use yak_log::LogDirectory;
@@ -37,6 +38,8 @@ pub(crate) struct Broker {
     pub(crate) clients: Arc<Clients>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) zookeeper: Handle,
+    /// Cancelled when the broker stops: whatever only waits for records is answered then.
+    pub(crate) stopping: CancellationToken,
     epoch: BrokerEpoch,
     image: ArcSwap<Image>,
     applied: watch::Sender<MetadataIndex>,
@@ -52,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) directory: Arc<LogDirectory>,
     pub(crate) partitions: Partitions,
     pub(crate) zookeeper: Handle,
+    pub(crate) stopping: CancellationToken,
     /// Fences earlier processes of this broker.
     pub(crate) epoch: BrokerEpoch,
     /// The image that `partitions` follows already.
@@ -60,7 +64,8 @@ pub(crate) struct Parts {
 
 impl Broker {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, settings, clock, directory, partitions, zookeeper, epoch, image } = parts;
+        let Parts { config, settings, clock, directory, partitions, zookeeper, stopping, epoch, image } =
+            parts;
         Self {
             config,
             settings,
@@ -70,6 +75,7 @@ impl Broker {
             clients: Arc::default(),
             producer_ids: ProducerIds::default(),
             zookeeper,
+            stopping,
             epoch,
             applied: watch::Sender::new(image.index()),
             image: ArcSwap::new(image),

@@ -66,10 +66,10 @@ fn serve(args: &BrokerArgs, loaded: Loaded) -> anyhow::Result<()> {
         if args.until_stdin_closes {
             end_with_stdin(shutdown.clone());
         }
-        let server = Server::start(Options { loaded, ports_file: args.ports_file.clone() }).await?;
+        let server = Server::start(Options { loaded, ports_file: args.ports_file.clone() }, shutdown).await?;
         // A broken stdout is no reason not to serve.
         drop(writeln!(std::io::stdout(), "{}", server.ready_line()));
-        server.run(shutdown).await?;
+        server.run().await?;
         Ok(())
     })
 }

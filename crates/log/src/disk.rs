@@ -28,7 +28,7 @@ impl Disk {
 
     /// The path as a person would find it.
     pub(crate) fn full(&self, path: &Path) -> PathBuf {
-        self.root.join(path)
+        if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 
     pub(crate) fn failure(&self) -> Option<&StorageFailure> {

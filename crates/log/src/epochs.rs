@@ -21,6 +21,8 @@ pub(crate) struct LeaderEpochs {
     entries: Vec<(LeaderEpoch, Offset)>,
     /// Changed since the file was written.
     dirty: bool,
+    /// No batch in the files has a higher epoch, those before the log's start included.
+    highest: LeaderEpoch,
 }
 
 impl LeaderEpochs {
@@ -61,13 +63,19 @@ impl LeaderEpochs {
         std::mem::take(&mut self.dirty)
     }
 
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.dirty
-    }
-
     /// The file could not be written after all.
     pub(crate) fn mark_dirty(&mut self) {
         self.dirty = true;
+    }
+
+    /// A bound of the epochs of all batches in the files.
+    pub(crate) fn highest(&self) -> LeaderEpoch {
+        self.highest.max(self.latest().unwrap_or_default())
+    }
+
+    /// A batch of `epoch` is in the files, or may be.
+    pub(crate) fn raise_highest(&mut self, epoch: LeaderEpoch) {
+        self.highest = self.highest.max(epoch);
     }
 
     pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
@@ -77,6 +85,7 @@ impl LeaderEpochs {
     /// A record of `epoch` stands at `start`, or will. Epochs that began there or later go: nothing of theirs
     /// is in the log. Older epochs than the latest are ignored.
     pub(crate) fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
+        self.raise_highest(epoch);
         if epoch.get() < 0 || self.latest().is_some_and(|latest| latest >= epoch) {
             return;
         }
@@ -166,7 +175,7 @@ mod tests {
         assert_eq!(epochs.render(), "0\n2\n0 0\n3 15\n");
         let again = LeaderEpochs::parse(epochs.render().as_bytes()).unwrap();
         assert_eq!(again.entries, epochs.entries);
-        assert!(!again.is_dirty());
+        assert!(!again.dirty);
         for bad in ["", "1\n0\n", "0\n1\n", "0\n2\n3 15\n0 0\n", "0\n1\n-1 0\n", "0\n1\n0\n"] {
             assert!(LeaderEpochs::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }

@@ -24,6 +24,11 @@ pub const MAX_ENTRIES_PER_REQUEST: usize = 10_000;
 pub const DEFAULT_FETCH_MAX_BYTES: u32 = 1024 * 1024;
 /// Most bytes of records in one fetch reply, whatever was asked for.
 pub const MAX_FETCH_BYTES: u32 = 16 * 1024 * 1024;
+/// Once a fetch reply has as many bytes of JSON, no further batch is added to it. What was asked for is counted in
+/// bytes of batches, which may be compressed.
+pub const MAX_FETCH_REPLY_BYTES: usize = 32 * 1024 * 1024;
+/// Once a tail was sent as many bytes of JSON at once, the next batch waits for the reader.
+pub const MAX_TAIL_CHUNK_BYTES: usize = 1024 * 1024;
 /// Longest a fetch may be held, in milliseconds.
 pub const MAX_FETCH_WAIT_MS: u32 = 60_000;
 /// Requests of one connection that may be in progress before reading from it stops.

@@ -10,6 +10,7 @@ use std::fmt;
 
 use bytes::BytesMut;
 use serde::de::DeserializeSeed as _;
+use yak_model::limits::MAX_TAIL_CHUNK_BYTES;
 use yak_model::{Offset, PartitionIndex, TimestampMs, TopicName};
 use yak_record::{BatchError, Batches, DecompressionLimits, Header, Scratch, TimestampType, decode};
 
@@ -109,7 +110,8 @@ impl TailEncoder {
         Self { limits, ..Self::default() }
     }
 
-    /// Appends a line for each record of `batches` within `window`. Control batches have none.
+    /// Appends a line for each record of `batches` within `window`. Control batches have none. After
+    /// [`MAX_TAIL_CHUNK_BYTES`] it stops at the end of a batch; the progress says where.
     ///
     /// # Errors
     /// When a batch cannot be read; the lines before it were appended.
@@ -123,7 +125,11 @@ impl TailEncoder {
         self.prefix.clear();
         push_prefix(&mut self.prefix, topic, partition);
         let mut progress = TailProgress { next_offset: window.from, records: 0 };
+        let full_at = out.len() + MAX_TAIL_CHUNK_BYTES;
         for batch in Batches::new(batches) {
+            if out.len() >= full_at {
+                break;
+            }
             let decoded = decode(batch?, &mut self.scratch, &self.limits)?;
             let attributes = decoded.header().attributes;
             let batch_end = decoded.header().next_offset();
@@ -195,7 +201,7 @@ pub fn parse_record_line<T>(
             topic: topic.and_then(|topic| std::str::from_utf8(topic).ok()),
             partition: draft.partition.map(PartitionIndex::new),
             offset: draft.offset.map(Offset::new),
-            timestamp: draft.timestamp,
+            timestamp: draft.timestamp.filter(|timestamp| *timestamp != TimestampMs::NONE),
             key: parts.key,
             value: parts.value,
             headers: parts.headers,

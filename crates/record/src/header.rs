@@ -70,11 +70,16 @@ impl BatchHeader {
         if bytes.len() < HEADER_LEN {
             return Err(BatchError::Incomplete { needed: HEADER_LEN, available: bytes.len() });
         }
+        // Other formats have other fields in these places.
+        let magic = i8_at(bytes, MAGIC_AT);
+        if magic != MAGIC {
+            return Err(BatchError::Magic(magic));
+        }
         let header = Self {
             base_offset: Offset::new(i64_at(bytes, BASE_OFFSET_AT)),
             batch_length: i32_at(bytes, BATCH_LENGTH_AT),
             partition_leader_epoch: LeaderEpoch::new(i32_at(bytes, LEADER_EPOCH_AT)),
-            magic: i8_at(bytes, MAGIC_AT),
+            magic,
             crc: u32_at(bytes, CRC_AT),
             attributes: Attributes::from_bits(i16_at(bytes, ATTRIBUTES_AT))?,
             last_offset_delta: i32_at(bytes, LAST_OFFSET_DELTA_AT),
@@ -91,9 +96,6 @@ impl BatchHeader {
 
     fn check(&self) -> Result<(), BatchError> {
         const LEAST: usize = HEADER_LEN - LOG_OVERHEAD;
-        if self.magic != MAGIC {
-            return Err(BatchError::Magic(self.magic));
-        }
         if usize::try_from(self.batch_length).map_or(true, |length| length < LEAST) {
             return Err(BatchError::Length(self.batch_length));
         }

@@ -33,6 +33,8 @@ mod handle;
 mod journal;
 mod options;
 mod random;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::sync::Arc;

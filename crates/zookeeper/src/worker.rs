@@ -9,7 +9,7 @@ use yak_core::controller::{Command, CommandReply, Controller, CreateCluster};
 use yak_core::image::{Elections, Image};
 use yak_log::dir::Dir;
 use yak_model::api::Rejection;
-use yak_model::{ClusterId, ErrorCode, Term, TimestampMs};
+use yak_model::{BrokerId, ClusterId, ErrorCode, Term, TimestampMs};
 use yak_protocol::journal::encode_line;
 
 use crate::handle::{Message, QUEUE_LEN, Shared, Submission};
@@ -163,10 +163,28 @@ impl Worker {
 
     fn publish(&mut self, elections: Elections) {
         let image = Arc::new(self.controller.image().clone());
+        tell(&elections, elections.total() - self.elections.total());
         self.elections = elections;
         self.shared.elections.store(Arc::new(self.elections.clone()));
         self.shared.image.store(Arc::clone(&image));
         self.images.send_replace(image);
+    }
+}
+
+/// Tells of the newest elections, as many as are remembered.
+fn tell(elections: &Elections, new: u64) {
+    let newest = elections.iter().rev().take(usize::try_from(new).unwrap_or(usize::MAX)).collect::<Vec<_>>();
+    for election in newest.into_iter().rev() {
+        let name = |broker: Option<BrokerId>| broker.map_or_else(|| "none".to_owned(), |id| id.to_string());
+        tracing::info!(
+            topic = %election.topic,
+            partition = %election.partition,
+            from = name(election.from),
+            to = name(election.to),
+            epoch = %election.leader_epoch,
+            cause = election.cause,
+            "leader_changed"
+        );
     }
 }
 

@@ -27,10 +27,10 @@ impl Finished {
         String::from_utf8(self.stdout.clone()).expect("stdout is UTF-8")
     }
 
-    /// The first line on stderr, which is what a person reads first.
+    /// The first line on stderr that is not a note (`note: created topic ...`): what went wrong.
     #[must_use]
     pub fn first_error(&self) -> &str {
-        self.stderr.lines().next().unwrap_or("")
+        self.stderr.lines().find(|line| !line.starts_with("note: ")).unwrap_or("")
     }
 
     /// The same, having checked that it succeeded.

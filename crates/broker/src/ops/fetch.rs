@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use yak_model::Offset;
-use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, Rejection};
+use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, Rejection, Reply};
 use yak_model::limits::{MAX_FETCH_BYTES, MAX_FETCH_WAIT_MS};
 use yak_record::Records;
 
@@ -33,8 +33,13 @@ pub(crate) fn fetch(broker: &Arc<Broker>, request: Fetch) -> Answer<FetchReply<R
         loop {
             wait.arm();
             let (reply, enough) = read(&broker, &request);
-            if enough || timeout_at(deadline, wait.grown()).await.is_err() {
-                return Ok(yak_model::api::Reply::new(reply));
+            if enough {
+                return Ok(Reply::new(reply));
+            }
+            tokio::select! {
+                () = wait.grown() => {}
+                () = sleep_until(deadline) => return Ok(Reply::new(reply)),
+                () = broker.stopping.cancelled() => return Ok(Reply::new(reply)),
             }
         }
     })

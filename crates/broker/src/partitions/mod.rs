@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 pub(crate) use open::Opened;
 pub(crate) use partition::{Append, Partition};
+use tokio_util::sync::CancellationToken;
 use yak_core::image::{Change, Image, Topic};
 use yak_core::partition::ReplicaIdentity;
 use yak_log::{LogConfig, LogDirectory, LogError, NewLog};
@@ -40,6 +41,7 @@ pub(crate) struct Partitions {
     topic_defaults: TopicConfig,
     producer_expiration_ms: i64,
     clock: Clock,
+    storage_failed: CancellationToken,
     hosted: ArcSwap<Map>,
 }
 
@@ -58,8 +60,14 @@ impl Partitions {
             producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis())
                 .unwrap_or(i64::MAX),
             clock,
+            storage_failed: CancellationToken::new(),
             hosted: ArcSwap::default(),
         }
+    }
+
+    /// Cancelled when the disk under the logs has failed.
+    pub(crate) const fn storage_failed(&self) -> &CancellationToken {
+        &self.storage_failed
     }
 
     /// A partition that is here and in order.
@@ -187,7 +195,12 @@ impl Partitions {
             topic_id: topic.id(),
             flush: topic.flush(),
         };
-        Partition::new(identity, log, self.min_insync_replicas(topic), self.clock)
+        Partition::new(
+            identity,
+            log,
+            self.min_insync_replicas(topic),
+            (self.clock, self.storage_failed.clone()),
+        )
     }
 
     fn delete_topic(&self, topic: &Topic, map: &mut Map) -> Result<(), LogError> {

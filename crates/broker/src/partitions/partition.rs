@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use yak_core::partition::{
     Acknowledged, Effect, ProduceOutcome, ProduceRequest, Replica, ReplicaIdentity, Role, Token,
 };
@@ -75,7 +76,7 @@ impl Partition {
         identity: ReplicaIdentity,
         log: Log,
         min_insync_replicas: u16,
-        clock: Clock,
+        (clock, storage_failed): (Clock, CancellationToken),
     ) -> Arc<Self> {
         let high_watermark = log.high_watermark();
         let log = DiskLog::new(log);
@@ -94,7 +95,8 @@ impl Partition {
             wakeups: Wakeups::default(),
         });
         if let Some(writer) = partition.lock().replica.log_mut().writer() {
-            writer.observe(Arc::new(Observer(Arc::downgrade(&partition))));
+            let partition = Arc::downgrade(&partition);
+            writer.observe(Arc::new(Observer { partition, storage_failed }));
         }
         partition
     }
@@ -312,11 +314,14 @@ impl Grows for Partition {
 
 /// What the flusher tells. It does not keep a partition alive that was closed.
 #[derive(Debug)]
-struct Observer(Weak<Partition>);
+struct Observer {
+    partition: Weak<Partition>,
+    storage_failed: CancellationToken,
+}
 
 impl DurableObserver for Observer {
     fn durable(&self, end: Offset) {
-        if let Some(partition) = self.0.upgrade() {
+        if let Some(partition) = self.partition.upgrade() {
             let mut state = partition.lock();
             state.replica.handle_durable(partition.clock.now_ms(), end);
             partition.publish(state);
@@ -324,7 +329,8 @@ impl DurableObserver for Observer {
     }
 
     fn failed(&self, failure: &StorageFailure) {
-        if let Some(partition) = self.0.upgrade() {
+        self.storage_failed.cancel();
+        if let Some(partition) = self.partition.upgrade() {
             let mut state = partition.lock();
             state.replica.handle_log_failed(&failure.to_string());
             partition.publish(state);

@@ -52,12 +52,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a broker up to the point where it can serve. On a thread of a tokio runtime that may block.
+    /// Starts a broker up to the point where it can serve; it will do so until `shutdown`.
     ///
     /// # Errors
     /// Why it cannot start.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
-        start::start(options).await
+    pub async fn start(options: Options, shutdown: CancellationToken) -> Result<Self, StartError> {
+        start::start(options, shutdown).await
     }
 
     /// The line for stdout: `YAK_READY {...}`.
@@ -66,13 +66,15 @@ impl Server {
         self.ready.line()
     }
 
-    /// Serves until `shutdown`, then ends in order. A failure of the disk or of the zookeeper also ends it.
+    /// Serves until it is told to shut down, then ends in order. A failure of the disk or of the zookeeper also
+    /// ends it: what is on disk is known only after a restart.
     ///
     /// # Errors
     /// What could not be made durable at the end, or the failure that made it end.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
+    pub async fn run(self) -> Result<(), StartError> {
         let Self { broker, listener, zookeeper, mut follower, temporary, ready, ports_file } = self;
-        let host = host(&broker, &shutdown);
+        let shutdown = broker.stopping.clone();
+        let host = host(&broker);
         let retention = tokio::spawn(retention::run(Arc::clone(&broker), shutdown.clone()));
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
@@ -83,6 +85,7 @@ impl Server {
             () = shutdown.cancelled() => None,
             failure = follower.failure() => Some(failure),
             ended = broker.zookeeper.ended() => Some(StartError::Ended(ended)),
+            () = broker.partitions.storage_failed().cancelled() => broker.directory.failure().map(StartError::Storage),
         };
         shutdown.cancel();
         tracing::info!("shutting down");
@@ -99,7 +102,7 @@ impl Server {
     }
 }
 
-fn host(broker: &Broker, shutdown: &CancellationToken) -> Host {
+fn host(broker: &Broker) -> Host {
     let settings = &broker.config.connections;
     let limits = ConnectionLimits {
         max_line_bytes: settings.max_request_bytes,
@@ -109,7 +112,7 @@ fn host(broker: &Broker, shutdown: &CancellationToken) -> Host {
     Host {
         limits: Arc::new(limits),
         budget: Budget::new(settings.max_queued_bytes),
-        shutdown: shutdown.clone(),
+        shutdown: broker.stopping.clone(),
         tracker: TaskTracker::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use yak_core::controller::{ControllerConfig, LogProof, RegisterBroker, UnfenceBroker};
 use yak_log::{Background, DirectoryOptions, LogDirectory, RealDir};
 use yak_model::api::Rejection;
@@ -20,7 +21,7 @@ use crate::config::{BrokerConfig, DataDirectory, Loaded};
 use crate::partitions::{Opened, Partitions};
 use crate::random;
 
-pub(crate) async fn start(options: Options) -> Result<Server, StartError> {
+pub(crate) async fn start(options: Options, stopping: CancellationToken) -> Result<Server, StartError> {
     let Options { loaded: Loaded { config, settings }, ports_file } = options;
     let clock = Clock::start();
     let (path, temporary) = data_directory(&config)?;
@@ -44,6 +45,7 @@ pub(crate) async fn start(options: Options) -> Result<Server, StartError> {
         directory,
         partitions,
         zookeeper: handle,
+        stopping,
         epoch,
         image: Arc::default(),
     };

@@ -33,6 +33,7 @@ pub struct Election {
 #[derive(Clone, Debug, Default)]
 pub struct Elections {
     last: VecDeque<Election>,
+    total: u64,
 }
 
 impl Elections {
@@ -51,6 +52,7 @@ impl Elections {
             if self.last.len() == REMEMBERED {
                 self.last.pop_front();
             }
+            self.total += 1;
             self.last.push_back(Election {
                 time: line.time,
                 topic: after.topic.clone(),
@@ -63,8 +65,14 @@ impl Elections {
         }
     }
 
+    /// How many there were, remembered or not.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
     /// The elections remembered, newest last.
-    pub fn iter(&self) -> impl Iterator<Item = &Election> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Election> {
         self.last.iter()
     }
 }

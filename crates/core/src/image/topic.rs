@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yak_model::config::FlushMode;
+use yak_model::config::{ConfigValue, FlushMode, topic_key};
 use yak_model::metadata::PartitionRecord;
 use yak_model::{PartitionIndex, TopicId, TopicName};
 
@@ -72,7 +72,8 @@ impl Topic {
     /// What an acknowledgement means here; written at the topic's creation.
     #[must_use]
     pub fn flush(&self) -> FlushMode {
-        self.overrides.get(FLUSH).and_then(|word| FlushMode::from_name(word)).unwrap_or_default()
+        let word = self.value(FLUSH);
+        word.as_ref().and_then(ConfigValue::as_text).and_then(FlushMode::from_name).unwrap_or_default()
     }
 
     /// `min.insync.replicas` as set on the topic, else 1.
@@ -82,7 +83,18 @@ impl Topic {
     /// whose ISR is too small advances no high watermark.
     #[must_use]
     pub fn min_insync_replicas(&self) -> u16 {
-        self.overrides.get(MIN_INSYNC_REPLICAS).and_then(|number| number.parse().ok()).unwrap_or(1)
+        let number = self.value(MIN_INSYNC_REPLICAS);
+        number
+            .as_ref()
+            .and_then(ConfigValue::as_number)
+            .and_then(|number| number.try_into().ok())
+            .unwrap_or(1)
+    }
+
+    /// A value set on the topic, read as every reader of configuration reads it.
+    fn value(&self, key: &str) -> Option<ConfigValue> {
+        let text = self.overrides.get(key)?;
+        topic_key(key).and_then(|row| row.kind.parse(text).ok())
     }
 }
 

@@ -82,7 +82,7 @@ fn capture(log: &Arc<Shared>, files: &mut Vec<DirtyFile>) -> Option<Target> {
     if sync.closed {
         return None;
     }
-    let epoch = lock(&log.epochs).latest().unwrap_or_default();
+    let epoch = lock(&log.epochs).highest();
     let taken = std::mem::take(&mut sync.dirty);
     taken.iter().for_each(DirtyFile::take);
     files.extend(taken);

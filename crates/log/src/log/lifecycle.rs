@@ -11,9 +11,11 @@ impl Log {
         let mut dirty: Vec<DirtyFile> = Vec::new();
         if self.end() > self.start() || self.producers.len() > 0 {
             dirty.extend(self.active.flush_indexes(true)?.into_iter().map(DirtyFile::from));
-            dirty.extend(self.write_snapshot(self.end())?);
-            dirty.push(DirtyFile::Dir(self.shared.dir().to_path_buf()));
-            self.remove_old_snapshots()?;
+            if super::open::snapshots(&self.core.disk, self.shared.dir())?.last() != Some(&self.end()) {
+                dirty.extend(self.write_snapshot(self.end())?);
+                dirty.push(DirtyFile::Dir(self.shared.dir().to_path_buf()));
+                self.remove_old_snapshots()?;
+            }
         }
         lock(&self.shared.sync).dirty.extend(dirty);
         self.request_sync();

@@ -87,11 +87,11 @@ impl Log {
         Self { core: core.clone(), shared, config, producers, active, rolling: Rolling::default() }
     }
 
-    fn publish_durable(&self, end: Offset) -> Result<(), StorageFailure> {
+    pub(super) fn publish_durable(&self, end: Offset) -> Result<(), StorageFailure> {
         let sync = lock(&self.shared.sync);
         self.shared.set_durable_end(end);
         let key = self.shared.key();
-        let (log_start, epoch) = (self.shared.start(), self.latest_epoch().unwrap_or_default());
+        let (log_start, epoch) = (self.shared.start(), lock(&self.shared.epochs).highest());
         let before = self.core.slots.get(key);
         let unchanged = before.is_some_and(|slot| {
             slot.synced_end == end && slot.log_start == log_start && slot.leader_epoch >= epoch

@@ -69,7 +69,7 @@ impl Log {
             return Err(LogError::OffsetOutOfRange { offset, start, end });
         }
         if offset > start {
-            self.raise_start(offset);
+            self.raise_start(offset).map_err(|failure| self.offline(failure))?;
             let segments = self.shared.segments.load_full();
             let below = (1..segments.len()).take_while(|next| segments[*next].base() <= offset).count();
             self.drop_first(&segments, below).map_err(|failure| self.offline(failure))?;
@@ -122,7 +122,9 @@ impl Log {
             return Ok(retained);
         }
         let (gone, kept) = segments.split_at(count);
-        self.raise_start(self.start().max(kept[0].base()));
+        self.raise_start(self.start().max(kept[0].base()))?;
+        // Durable before the first file goes: a power cut may bring some of them back and not others.
+        self.core.slots.sync()?;
         self.shared.segments.store(Arc::new(kept.to_vec()));
         let delay = Duration::from_millis(self.config.file_delete_delay_ms);
         for segment in gone {
@@ -135,10 +137,12 @@ impl Log {
         Ok(retained)
     }
 
-    fn raise_start(&self, start: Offset) {
+    /// The log begins at `start` now; a kill of the process finds it in the slot.
+    fn raise_start(&self, start: Offset) -> Result<(), StorageFailure> {
         self.shared.set_start(start);
         self.core.slots.stage(self.shared.key(), |slot| slot.log_start = start);
         self.core.flusher.request_checkpoint(&self.core);
+        self.core.slots.write()
     }
 
     fn repair_indexes(&self) {

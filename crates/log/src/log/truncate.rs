@@ -88,11 +88,17 @@ impl Log {
             segment.delete(&self.core.trash, Duration::ZERO)?;
         }
         lock(&self.shared.epochs).clear();
-        let fresh = Segment::create(&self.core.disk, self.shared.dir(), offset)?;
-        self.replace_active(&mut Vec::new(), fresh)?;
+        // The new start is durable before a segment begins there; what a power cut brings back of the old ones
+        // does not continue from it.
         self.shared.set_start(offset);
         self.core.slots.stage(self.shared.key(), |slot| slot.log_start = offset);
-        self.finish_cut(offset)
+        self.core.slots.write()?;
+        self.core.slots.sync()?;
+        let fresh = Segment::create(&self.core.disk, self.shared.dir(), offset)?;
+        self.replace_active(&mut Vec::new(), fresh)?;
+        self.finish_cut(offset)?;
+        // There is nothing before it that could be lost.
+        Ok(self.publish_durable(offset)?)
     }
 
     /// What was promised of records at or after `limit` is taken back durably, and the flusher's present
@@ -100,10 +106,13 @@ impl Log {
     fn lower(&self, limit: Offset) -> Result<(), StorageFailure> {
         let mut sync = lock(&self.shared.sync);
         sync.generation += 1;
-        let lowered = self.shared.durable_end() > limit;
+        let lowered = self.shared.durable_end() > limit || self.start() > limit;
         self.shared.set_durable_end(self.shared.durable_end().min(limit));
         self.shared.set_high_watermark(self.shared.high_watermark().min(limit));
-        self.core.slots.stage(self.shared.key(), |slot| slot.synced_end = slot.synced_end.min(limit));
+        self.core.slots.stage(self.shared.key(), |slot| {
+            slot.synced_end = slot.synced_end.min(limit);
+            slot.log_start = slot.log_start.min(limit);
+        });
         drop(sync);
         if lowered {
             self.core.slots.write()?;
@@ -129,7 +138,6 @@ impl Log {
         if self.start() > end {
             // The batch that held the start went as a whole.
             self.shared.set_start(end);
-            self.core.slots.stage(self.shared.key(), |slot| slot.log_start = end);
         }
         let (disk, dir) = (&self.core.disk, self.shared.dir());
         remove_snapshots_after(disk, dir, end)?;

@@ -172,10 +172,6 @@ impl Producers {
         self.by_id.len()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.by_id.clear();
-    }
-
     /// A copy of what is known of one producer, to try several batches of one append on.
     pub(crate) fn only(&self, id: ProducerId) -> Self {
         let by_id = self.by_id.get(&id).map(|producer| (id, producer.clone())).into_iter().collect();

@@ -1,5 +1,6 @@
 //! Looking at a log: what is whole, and where it stops being so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,15 +33,24 @@ pub(super) struct Checked {
     pub(super) end: Offset,
     pub(super) flaw: Option<Flaw>,
     pub(super) bytes: u64,
+    /// Of the batches that were looked at; later batches have higher ones.
+    pub(super) highest_epoch: LeaderEpoch,
+}
+
+impl Checked {
+    fn nothing(end: Offset) -> Self {
+        Self { end, flaw: None, bytes: 0, highest_epoch: LeaderEpoch::default() }
+    }
 }
 
 /// Opens the segments of a partition, checks what has to be checked, and repairs what may be repaired.
 pub(crate) fn recover(evidence: &Evidence<'_>) -> Result<Recovered, RecoverError> {
-    let segments = list_segments(evidence.disk(), &evidence.dir)?;
+    let (mut segments, unindexed) = list_segments(evidence.disk(), &evidence.dir)?;
+    drop_below_start(evidence, &mut segments)?;
     let mut epochs = read_epochs(evidence.disk(), &evidence.dir)?;
     let mut report = RecoveryReport { clean: evidence.clean, ..RecoveryReport::default() };
     let checked = match clean_end(evidence, &segments, epochs.as_ref())? {
-        Some(end) => Checked { end, flaw: None, bytes: 0 },
+        Some(checked) => checked,
         None => {
             report.clean = false;
             check(evidence, &segments, &mut epochs)?
@@ -53,9 +63,29 @@ pub(crate) fn recover(evidence: &Evidence<'_>) -> Result<Recovered, RecoverError
         None => epochs_of_log(evidence, &segments, checked.end)?,
     };
     let segments = repair::apply(evidence, segments, &checked, &mut report)?;
+    for (index, segment) in segments.iter().enumerate() {
+        if segment.size() > 0 && unindexed.contains(&segment.base()) {
+            segment.rebuild_indexes(evidence.index_interval_bytes, index + 1 < segments.len())?;
+        }
+    }
+    epochs.raise_highest(checked.highest_epoch);
     epochs.truncate_end(report.end);
     epochs.truncate_start(report.start);
     Ok(Recovered { segments, epochs, report })
+}
+
+/// Segments wholly below the log's start were being deleted when the power went, which may have brought some
+/// of them back and not others.
+fn drop_below_start(evidence: &Evidence<'_>, segments: &mut Segments) -> Result<(), StorageFailure> {
+    let Some(slot) = evidence.slot else { return Ok(()) };
+    let below = segments.iter().skip(1).take_while(|next| next.base() <= slot.log_start).count();
+    segments.drain(..below).try_for_each(|segment| repair::remove(evidence, &segment))
+}
+
+/// Whether segments are missing at the beginning: the start in the slot is durable before one is deleted.
+fn begins_late(evidence: &Evidence<'_>, segments: &Segments) -> bool {
+    let first = segments.first().map(|first| first.base());
+    evidence.slot.is_some_and(|slot| first.is_some_and(|first| first > slot.log_start))
 }
 
 /// The end of a log that was closed cleanly and looks like it; else it is checked.
@@ -63,8 +93,9 @@ fn clean_end(
     evidence: &Evidence<'_>,
     segments: &Segments,
     epochs: Option<&LeaderEpochs>,
-) -> Result<Option<Offset>, StorageFailure> {
-    let Some(last) = segments.last().filter(|_| evidence.clean) else {
+) -> Result<Option<Checked>, StorageFailure> {
+    let looks_clean = evidence.clean && !begins_late(evidence, segments);
+    let Some(last) = segments.last().filter(|_| looks_clean) else {
         return Ok(None);
     };
     let end = match last.end_offset() {
@@ -72,14 +103,15 @@ fn clean_end(
         Err(LookupError::Storage(failure)) => return Err(failure),
         Err(LookupError::Bad { .. }) => return Ok(None),
     };
-    // The file of epochs has no checksum; the last batch is a witness.
-    let epoch = last.locate(end.prev()).ok().flatten().map(|batch| batch.header.partition_leader_epoch);
-    let agrees = match (epoch, epochs) {
-        (Some(epoch), Some(epochs)) => epoch.get() < 0 || epochs.epoch_at(end.prev()) == Some(epoch),
-        (None, _) => true,
-        (Some(_), None) => false,
-    };
-    Ok((agrees && end >= evidence.bound()).then_some(end))
+    let batch = last.locate(end.prev()).ok().flatten();
+    let epoch = batch.map(|batch| batch.header.partition_leader_epoch);
+    // The file of epochs has no checksum; the last batch, if it is not below the start, is a witness.
+    let witness = epoch.filter(|epoch| epoch.get() >= 0 && end > evidence.start());
+    let agrees = witness.is_none() || epochs.is_some_and(|epochs| epochs.epoch_at(end.prev()) == witness);
+    let slot_epoch = evidence.slot.map_or(LeaderEpoch::default(), |slot| slot.leader_epoch);
+    let highest_epoch = epoch.unwrap_or_default().max(slot_epoch);
+    let checked = Checked { end, flaw: None, bytes: 0, highest_epoch };
+    Ok((agrees && end >= evidence.bound()).then_some(checked))
 }
 
 /// Reads all batches from the segment on that holds the first unchecked offset.
@@ -88,17 +120,21 @@ fn check(
     segments: &Segments,
     epochs: &mut Option<LeaderEpochs>,
 ) -> Result<Checked, RecoverError> {
+    if begins_late(evidence, segments) {
+        let flaw = Flaw { segment: 0, position: 0, kind: DamageKind::Gap };
+        return Ok(Checked { flaw: Some(flaw), ..Checked::nothing(evidence.start()) });
+    }
     let from = evidence.check_from();
     let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
     let Some(start) = segments.get(first).map(|segment| segment.base()) else {
-        return Ok(Checked { end: Offset::ZERO, flaw: None, bytes: 0 });
+        return Ok(Checked::nothing(Offset::ZERO));
     };
     if let Some(epochs) = epochs {
         epochs.truncate_end(start);
     }
     let mut state = Check {
         evidence,
-        checked: Checked { end: start, flaw: None, bytes: 0 },
+        checked: Checked::nothing(start),
         latest: epochs.as_ref().and_then(LeaderEpochs::latest).unwrap_or(LeaderEpoch::UNKNOWN),
     };
     for (index, segment) in segments.iter().enumerate().skip(first) {
@@ -150,6 +186,7 @@ impl Check<'_> {
                 epochs.assign(batch.header.partition_leader_epoch, batch.header.base_offset);
             }
             self.latest = batch.header.partition_leader_epoch;
+            self.checked.highest_epoch = self.checked.highest_epoch.max(self.latest);
             self.checked.end = batch.header.next_offset();
         }
         self.checked.bytes += segment.size();
@@ -179,15 +216,17 @@ fn epochs_of_log(
     end: Offset,
 ) -> Result<LeaderEpochs, RecoverError> {
     let mut epochs = LeaderEpochs::default();
+    let mut reached = Offset::ZERO;
     for segment in segments.iter().filter(|segment| segment.base() < end) {
         let visited = segment.for_each(segment.base(), |batch| {
+            reached = batch.header.next_offset();
             if batch.header.base_offset < end {
                 epochs.assign(batch.header.partition_leader_epoch, batch.header.base_offset);
             }
         });
         match visited {
-            // The flaw is where the check found it.
-            Err(LookupError::Bad { .. }) if segment.base() == last_base(segments) => {}
+            // All that is kept was seen.
+            Err(LookupError::Bad { .. }) if reached >= end => {}
             Err(error) => {
                 return Err(lookup_failed(evidence, segment.path(names::LOG), segment.base(), error));
             }
@@ -195,10 +234,6 @@ fn epochs_of_log(
         }
     }
     Ok(epochs)
-}
-
-fn last_base(segments: &Segments) -> Offset {
-    segments.last().map_or(Offset::ZERO, |segment| segment.base())
 }
 
 fn read_epochs(disk: &Disk, dir: &Path) -> Result<Option<LeaderEpochs>, StorageFailure> {
@@ -213,9 +248,14 @@ fn read_epochs(disk: &Disk, dir: &Path) -> Result<Option<LeaderEpochs>, StorageF
     }))
 }
 
-/// The segments of a partition's directory, oldest first. What earlier processes left half-done is removed.
-fn list_segments(disk: &Arc<Disk>, dir: &Arc<Path>) -> Result<Segments, StorageFailure> {
+/// The segments of a partition's directory, oldest first, and the bases of those that lack an index. What
+/// earlier processes left half-done is removed.
+fn list_segments(
+    disk: &Arc<Disk>,
+    dir: &Arc<Path>,
+) -> Result<(Segments, BTreeSet<Offset>), StorageFailure> {
     let mut segments = Segments::new();
+    let (mut indexed, mut timed) = (BTreeSet::new(), BTreeSet::new());
     for entry in disk.look("list", dir, disk.dir().list(dir))? {
         if entry.kind != EntryKind::File {
             continue;
@@ -226,12 +266,16 @@ fn list_segments(disk: &Arc<Disk>, dir: &Arc<Path>) -> Result<Segments, StorageF
                 let size = disk.look("look at", &path, disk.dir().metadata(&path))?.len;
                 segments.push(Arc::new(Segment::existing(disk, dir, base, size)));
             }
+            Some((base, names::INDEX)) => _ = indexed.insert(base),
+            Some((base, names::TIME_INDEX)) => _ = timed.insert(base),
             Some((_, suffix)) if suffix.ends_with(names::DELETED) => remove(disk, &path)?,
             None if entry.name.ends_with(".tmp") => remove(disk, &path)?,
             _ => {}
         }
     }
-    Ok(segments)
+    let bases = segments.iter().map(|segment| segment.base());
+    let lacking = bases.filter(|base| !indexed.contains(base) || !timed.contains(base)).collect();
+    Ok((segments, lacking))
 }
 
 fn remove(disk: &Disk, path: &Path) -> Result<(), StorageFailure> {

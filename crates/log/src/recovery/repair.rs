@@ -56,7 +56,8 @@ fn damage(evidence: &Evidence<'_>, segments: &Segments, checked: &Checked) -> Op
     };
     let bound = evidence.bound();
     let unsupported_start = evidence.slot.is_none() && evidence.start() > checked.end && !segments.is_empty();
-    if checked.end < bound {
+    // What was synced and lies below the start was deleted on purpose.
+    if checked.end < bound && evidence.start() < bound {
         let ((file, position), kind) = match &checked.flaw {
             Some(flaw) => ((segments[flaw.segment].path(names::LOG), flaw.position), flaw.kind.clone()),
             None => (end_of_last(), DamageKind::EndsEarly),
@@ -169,7 +170,7 @@ fn settle(
                 report.rewritten_bytes += rewrite(evidence, segment, synced)?;
             }
         } else {
-            report.durable_end = synced.max(report.start);
+            report.durable_end = synced;
         }
     }
     if changed || report.rewritten_bytes > 0 {
@@ -218,7 +219,7 @@ fn delete_all(evidence: &Evidence<'_>, segments: &Segments) -> Result<(), Storag
 }
 
 /// Removes a segment's files.
-fn remove(evidence: &Evidence<'_>, segment: &Segment) -> Result<(), StorageFailure> {
+pub(super) fn remove(evidence: &Evidence<'_>, segment: &Segment) -> Result<(), StorageFailure> {
     [names::LOG, names::INDEX, names::TIME_INDEX]
         .iter()
         .try_for_each(|suffix| remove_if_there(evidence, &segment.path(suffix)))

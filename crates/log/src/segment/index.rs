@@ -157,6 +157,9 @@ impl<E: Entry> IndexFile<E> {
 
     /// Writes all waiting entries; makes the file if there is none.
     pub(crate) fn flush(&mut self) -> Result<(), StorageFailure> {
+        if self.pending.is_empty() && self.written != Some(0) {
+            return Ok(());
+        }
         let disk = self.disk.clone();
         let written = self.written();
         let written = disk.look("read", &self.path, written)?;

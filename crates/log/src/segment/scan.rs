@@ -69,11 +69,6 @@ impl<'a> Scan<'a> {
         Self { file, position, end, window: Vec::new(), window_at: 0, read_at_once }
     }
 
-    /// Where the next batch starts.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
     /// The next batch, which lies whole before the end; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<FoundBatch>, ScanError> {
         let position = self.position;

@@ -14,37 +14,37 @@ use yak_model::{
     TimestampMs, TopicId, TopicPartition,
 };
 use yak_record::{
-    Batches, BatchBuilder, Compression, DecompressionLimits, ProducerStamp, RecordParts, Scratch, decode,
+    Batches, BatchBuilder, Compression, DecompressionLimits, ProducerStamp, RecordParts, Records, Scratch, decode,
 };
 
 /// The wall clock of tests.
-pub const NOW: TimestampMs = TimestampMs::new(1_766_836_000_000);
+pub(crate) const NOW: TimestampMs = TimestampMs::new(1_766_836_000_000);
 
 /// A record as it was read: offset, timestamp, value.
-pub type Read = (i64, i64, Vec<u8>);
+pub(crate) type Read = (i64, i64, Vec<u8>);
 
-pub fn offset(offset: i64) -> Offset {
+pub(crate) fn offset(offset: i64) -> Offset {
     Offset::new(offset)
 }
 
-pub fn epoch(epoch: i32) -> LeaderEpoch {
+pub(crate) fn epoch(epoch: i32) -> LeaderEpoch {
     LeaderEpoch::new(epoch)
 }
 
-pub fn at(ms: i64) -> TimestampMs {
+pub(crate) fn at(ms: i64) -> TimestampMs {
     TimestampMs::new(NOW.get() + ms)
 }
 
-pub fn topic_id() -> TopicId {
+pub(crate) fn topic_id() -> TopicId {
     TopicId::from_random([7; 16])
 }
 
-pub fn partition() -> TopicPartition {
+pub(crate) fn partition() -> TopicPartition {
     TopicPartition::new("t".parse().expect("a valid name"), PartitionIndex::new(0))
 }
 
 /// A small-segment configuration.
-pub fn config(flush: FlushMode) -> LogConfig {
+pub(crate) fn config(flush: FlushMode) -> LogConfig {
     LogConfig {
         segment_bytes: 4096,
         index_interval_bytes: 256,
@@ -54,7 +54,7 @@ pub fn config(flush: FlushMode) -> LogConfig {
     }
 }
 
-pub fn options(clock: &ManualClock) -> DirectoryOptions {
+pub(crate) fn options(clock: &ManualClock) -> DirectoryOptions {
     DirectoryOptions {
         broker_id: BrokerId::new(1),
         cluster_id: Some(ClusterId::from_random([1; 16])),
@@ -66,7 +66,7 @@ pub fn options(clock: &ManualClock) -> DirectoryOptions {
 }
 
 /// A batch of records without keys.
-pub fn batch(values: &[(i64, &[u8])], producer: Option<ProducerStamp>) -> BytesMut {
+pub(crate) fn batch(values: &[(i64, &[u8])], producer: Option<ProducerStamp>) -> BytesMut {
     let mut builder = BatchBuilder::new();
     for (timestamp, value) in values {
         let timestamp = Some(TimestampMs::new(*timestamp));
@@ -76,11 +76,11 @@ pub fn batch(values: &[(i64, &[u8])], producer: Option<ProducerStamp>) -> BytesM
 }
 
 /// A batch of one record at `NOW`.
-pub fn single(value: &[u8]) -> BytesMut {
+pub(crate) fn single(value: &[u8]) -> BytesMut {
     batch(&[(NOW.get(), value)], None)
 }
 
-pub fn stamp(id: i64, epoch: i16, base_sequence: i32) -> Option<ProducerStamp> {
+pub(crate) fn stamp(id: i64, epoch: i16, base_sequence: i32) -> Option<ProducerStamp> {
     Some(ProducerStamp {
         id: ProducerId::new(id),
         epoch: ProducerEpoch::new(epoch),
@@ -90,15 +90,15 @@ pub fn stamp(id: i64, epoch: i16, base_sequence: i32) -> Option<ProducerStamp> {
 
 /// A directory with one log in it.
 #[derive(Debug)]
-pub struct Fixture {
-    pub mem: MemDir,
-    pub clock: ManualClock,
-    pub directory: LogDirectory,
-    pub log: Log,
+pub(crate) struct Fixture {
+    pub(crate) mem: MemDir,
+    pub(crate) clock: ManualClock,
+    pub(crate) directory: LogDirectory,
+    pub(crate) log: Log,
 }
 
 impl Fixture {
-    pub fn new(config: LogConfig) -> Self {
+    pub(crate) fn new(config: LogConfig) -> Self {
         let (mem, clock) = (MemDir::new(), ManualClock::default());
         let directory = open_directory(&mem, &clock);
         let new = NewLog { partition: partition(), topic_id: topic_id(), config };
@@ -106,37 +106,37 @@ impl Fixture {
         Self { mem, clock, directory, log }
     }
 
-    pub fn append(&mut self, value: &[u8]) -> i64 {
+    pub(crate) fn append(&mut self, value: &[u8]) -> i64 {
         self.append_batch(single(value))
     }
 
-    pub fn append_batch(&mut self, mut batch: BytesMut) -> i64 {
+    pub(crate) fn append_batch(&mut self, mut batch: BytesMut) -> i64 {
         let appended = self.log.append_as_leader(&mut batch, epoch(0), NOW).expect("appended");
         appended.base_offset.get()
     }
 
-    pub fn reader(&self) -> LogReader {
+    pub(crate) fn reader(&self) -> LogReader {
         self.log.reader()
     }
 
     /// What the next process finds after this one was killed now.
-    pub fn killed(&self) -> MemDir {
+    pub(crate) fn killed(&self) -> MemDir {
         self.mem.snapshot()
     }
 
     /// Closes in order and opens again.
-    pub fn reopen_clean(self) -> (Self, RecoveryReport) {
+    pub(crate) fn reopen_clean(self) -> (Self, RecoveryReport) {
         let Self { mem, directory, log, .. } = self;
         let config = log.config().clone();
         directory.close(vec![log], None).expect("closed");
         Self::open(mem, config).expect("opened")
     }
 
-    pub fn open(mem: MemDir, config: LogConfig) -> Result<(Self, RecoveryReport), yak_log::LogError> {
+    pub(crate) fn open(mem: MemDir, config: LogConfig) -> Result<(Self, RecoveryReport), yak_log::LogError> {
         Self::open_with(mem, config, OnDamage::Refuse)
     }
 
-    pub fn open_with(
+    pub(crate) fn open_with(
         mem: MemDir,
         config: LogConfig,
         on_damage: OnDamage,
@@ -147,46 +147,51 @@ impl Fixture {
         Ok((Self { mem, clock, directory, log }, report))
     }
 
-    pub fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
         self.directory.flush_due().expect("flushed");
     }
 }
 
-pub fn open_directory(mem: &MemDir, clock: &ManualClock) -> LogDirectory {
+pub(crate) fn open_directory(mem: &MemDir, clock: &ManualClock) -> LogDirectory {
     LogDirectory::open(Arc::new(mem.clone()), options(clock)).expect("the directory opens")
 }
 
 /// Everything in the log from `from` on, verified as a broker that decodes would.
-pub fn read_from(reader: &LogReader, from: i64, max_bytes: u64) -> Result<Vec<Read>, ReadError> {
+pub(crate) fn read_from(reader: &LogReader, from: i64, max_bytes: u64) -> Result<Vec<Read>, ReadError> {
+    let mut records: Vec<Read> = Vec::new();
+    let mut next = from;
+    while next < reader.log_end().get() {
+        let range = reader.read(offset(next), max_bytes, Offset::new(i64::MAX))?;
+        let more = decode_range(reader, &range, next)?;
+        let Some(last) = more.last() else { break };
+        next = last.0 + 1;
+        records.extend(more);
+    }
+    Ok(records)
+}
+
+/// The records of a range that was read for `from`, verified.
+pub(crate) fn decode_range(reader: &LogReader, range: &Records, from: i64) -> Result<Vec<Read>, ReadError> {
+    let mut bytes = BytesMut::new();
+    range.read_into(&mut bytes).expect("the range can be read");
+    reader.verify(&bytes, offset(from))?;
     let mut records = Vec::new();
-    let mut next = offset(from);
-    while next < reader.log_end() {
-        let range = reader.read(next, max_bytes, Offset::new(i64::MAX))?;
-        if range.is_empty() {
-            break;
-        }
-        let mut bytes = BytesMut::new();
-        range.read_into(&mut bytes).expect("the range can be read");
-        reader.verify(&bytes, next)?;
-        for batch in Batches::new(&bytes) {
-            let mut scratch = Scratch::new();
-            for record in decode(batch.expect("whole"), &mut scratch, &DecompressionLimits::default()).expect("ok")
-            {
-                let record = record.expect("a record");
-                if record.offset >= next {
-                    let value = record.value.unwrap_or_default().to_vec();
-                    records.push((record.offset.get(), record.timestamp.get(), value));
-                }
+    let (mut scratch, limits) = (Scratch::new(), DecompressionLimits::default());
+    for batch in Batches::new(&bytes) {
+        for record in decode(batch.expect("verified"), &mut scratch, &limits).expect("verified") {
+            let record = record.expect("verified");
+            if record.offset.get() >= from {
+                let value = record.value.unwrap_or_default().to_vec();
+                records.push((record.offset.get(), record.timestamp.get(), value));
             }
         }
-        next = offset(records.last().expect("at least one batch").0 + 1);
     }
     Ok(records)
 }
 
 /// Values in the log, by offset from its start.
-pub fn values(reader: &LogReader) -> Vec<Vec<u8>> {
+pub(crate) fn values(reader: &LogReader) -> Vec<Vec<u8>> {
     let records = read_from(reader, reader.log_start().get(), 1000).expect("readable");
     let offsets: Vec<i64> = records.iter().map(|record| record.0).collect();
     let expected: Vec<i64> = (reader.log_start().get()..reader.log_end().get()).collect();

@@ -110,6 +110,11 @@ impl<'a> ObjectWriter<'a> {
         self
     }
 
+    /// Bytes written so far, with everything before the object.
+    pub(crate) fn position(&self) -> usize {
+        self.out.len()
+    }
+
     /// Writes a field if there is a value.
     pub(crate) fn optional(&mut self, name: &str, value: Option<&(impl ToJson + ?Sized)>) -> &mut Self {
         if let Some(value) = value {
@@ -169,6 +174,11 @@ impl<'a> ArrayWriter<'a> {
         }
         self.is_empty = false;
         self.out
+    }
+
+    /// Bytes written so far, with everything before the array.
+    pub(crate) fn position(&self) -> usize {
+        self.out.len()
     }
 
     /// Writes an item.

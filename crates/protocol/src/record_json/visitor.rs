@@ -62,7 +62,8 @@ impl<'de> Visitor<'de> for RecordVisitor<'_, '_, '_, 'de> {
                 Field::Key => draft.key = map.next_value_seed(text(reader))?,
                 Field::Offset => draft.offset = Some(map.next_value_seed(WholeNumber { least: 0 })?),
                 Field::Timestamp => {
-                    let least = if reader.skips_unknown { -1 } else { 0 };
+                    // Kafka's -1, "no timestamp", can be read but not produced.
+                    let least = if reader.allowed.contains(Field::Offset) { -1 } else { 0 };
                     draft.timestamp = Some(TimestampMs::new(map.next_value_seed(WholeNumber { least })?));
                 }
                 other => read_other(reader, draft, other, &mut map)?,

@@ -192,3 +192,22 @@ fn values_as_json_come_back_as_json() {
     let (line, _) = encoded(&fetch_request(&[0], ValueStyle::Json), vec![Ok(batch.to_vec())]);
     assert!(line.contains(r#""value":"[["#), "too deep to be read again: {line}");
 }
+
+#[test]
+fn a_full_reply_leaves_the_rest_for_the_next_fetch() {
+    let large = Owned::value(&"x".repeat(7 * 1024 * 1024));
+    let mut batches = Vec::new();
+    for base_offset in 94..=100 {
+        batches.extend_from_slice(&batch_of(std::slice::from_ref(&large), Compression::Zstd, base_offset));
+    }
+    let small = batch_of(&[Owned::value("v")], Compression::None, 0).to_vec();
+    let (line, sent) = encoded(&fetch_request(&[94, 0], ValueStyle::Text), vec![Ok(batches), Ok(small)]);
+    let sent_of = |next_offset, records| SentPartition { next_offset: Offset::new(next_offset), records };
+    assert_eq!(sent, [sent_of(99, 5), sent_of(0, 0)]);
+    // The number written at first was 101.
+    assert!(
+        line.starts_with(r#"{"id":3,"ok":{"partitions":[{"topic":"orders","partition":0,"next_offset":99 ,"#)
+    );
+    let collected = collected(&line);
+    assert_eq!((collected.records.len(), collected.heads[0].next_offset), (5, Offset::new(99)));
+}

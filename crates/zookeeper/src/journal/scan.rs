@@ -102,7 +102,7 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, Damage> {
     };
     // Where each line since the last known sync begins.
     let mut unsynced: Vec<(MetadataIndex, usize)> = Vec::new();
-    while let Some(raw) = lines.next() {
+    for raw in lines {
         let line = match decode_line(raw.text) {
             Ok(line) if raw.terminated => line,
             Ok(_) => {
@@ -156,15 +156,16 @@ fn read_start(lines: &mut Lines<'_>) -> Result<(Header, Image), Damage> {
 /// Whether a line that cannot be read, and everything after it (`rest` begins with it), may be what is left of a
 /// write that was never finished, and so was never acknowledged.
 ///
-/// Bytes that were not written are missing at the end or read as zero. A later line that was written when this
-/// index was known to be on disk proves the opposite, and so does a bad line without either.
+/// Bytes that were not written are missing at the end or read as zero, and then not a single one among others. A
+/// later line that was written when this index was known to be on disk proves the opposite, and so does a bad line
+/// without either.
 fn is_unfinished(bad: &RawLine<'_>, rest: &[u8], index: MetadataIndex) -> bool {
     let later = Lines { bytes: &rest[bad.end - bad.start..], at: 0, number: 0 };
     let proven = later.filter_map(|raw| decode_line(raw.text).ok()).any(|line| line.synced >= index);
     if proven {
         return false;
     }
-    if rest.contains(&0) {
+    if rest.starts_with(&[0]) || rest.ends_with(&[0]) || rest.windows(2).any(|pair| pair == [0, 0]) {
         return true;
     }
     // Not cut short by its very last byte: that one was changed.

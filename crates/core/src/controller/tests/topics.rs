@@ -30,6 +30,14 @@ fn the_flush_mode_is_decided_at_creation_and_explicit() {
 }
 
 #[test]
+fn values_are_read_as_configuration_is_read() {
+    let mut rig = Rig::cluster(1);
+    rig.create(configured("t", 1, &[("flush", " os "), ("min.insync.replicas", " 2 ")])).unwrap();
+    let topic = rig.image().topic(&name("t")).unwrap();
+    assert_eq!((topic.flush(), topic.min_insync_replicas()), (FlushMode::Os, 2));
+}
+
+#[test]
 fn by_default_a_topic_takes_the_brokers_there_are_and_remembers() {
     let mut rig = Rig::cluster(1);
     rig.defaults.replication_factor = 3;

@@ -11,6 +11,7 @@ use std::fmt;
 
 use bytes::BytesMut;
 use yak_model::api::{FetchEntry, FetchReply, FetchedPartition, Rejection, Reply};
+use yak_model::limits::MAX_FETCH_REPLY_BYTES;
 use yak_model::{ErrorCode, Offset};
 use yak_record::{
     BatchError, BatchHeader, Batches, DecompressionLimits, RecordRef, Scratch, TimestampType, decode,
@@ -32,6 +33,8 @@ pub struct FetchEncoder {
     scratch: Scratch,
     limits: DecompressionLimits,
     sent: Vec<SentPartition>,
+    /// Length of the output at which no further batch is written.
+    full_at: usize,
 }
 
 /// What one partition of a reply brought.
@@ -58,7 +61,8 @@ impl FetchEncoder {
 
     /// Appends the reply line to `request`. The reply has one partition for each entry, in order. Records before the
     /// wanted offset (their batch begins earlier) and control batches are left out; a batch that cannot be read
-    /// makes its partition an error. When the one entry of the request was refused, the whole reply is an error.
+    /// makes its partition an error. Once the line has [`MAX_FETCH_REPLY_BYTES`], later batches are left for the next
+    /// fetch. When the one entry of the request was refused, the whole reply is an error.
     ///
     /// Returns what was sent of each partition.
     pub fn encode<R: AsRef<[u8]>>(
@@ -70,6 +74,7 @@ impl FetchEncoder {
     ) -> &[SentPartition] {
         self.sent.clear();
         let start = out.len();
+        self.full_at = start + MAX_FETCH_REPLY_BYTES;
         let entries = &request.fetch.entries;
         begin_ok(out, id);
         let mut object = ObjectWriter::begin(out);
@@ -122,42 +127,73 @@ impl FetchEncoder {
         (fetched, batches): (&FetchedPartition<R>, &[u8]),
         values: ValueStyle,
     ) -> Result<(), BatchError> {
-        let next_offset = next_offset(batches)?.unwrap_or(entry.offset).max(entry.offset);
+        let end = end_of(batches)?.unwrap_or(entry.offset).max(entry.offset);
         let mut object = ObjectWriter::begin(out);
         shared::write_partition(&mut object, &fetched.topic, fetched.partition);
-        object.field("next_offset", &next_offset.get());
+        let end_at = object.field("next_offset", &end.get()).position();
         object.field("high_watermark", &fetched.high_watermark.get());
         object.field("log_start_offset", &fetched.log_start_offset.get());
         let mut array = ArrayWriter::begin(object.name("records"));
-        let mut records = 0;
+        let sent = self.write_records(&mut array, entry.offset, batches, values)?;
+        array.end();
+        object.end();
+        if sent.next_offset < end {
+            overwrite_number(&mut out[..end_at], end, sent.next_offset);
+        }
+        self.sent.push(sent);
+        Ok(())
+    }
+
+    /// Writes the records of whole batches until the reply is full.
+    fn write_records(
+        &mut self,
+        array: &mut ArrayWriter<'_>,
+        from: Offset,
+        batches: &[u8],
+        values: ValueStyle,
+    ) -> Result<SentPartition, BatchError> {
+        let mut sent = SentPartition { next_offset: from, records: 0 };
         for batch in Batches::new(batches) {
+            if array.position() >= self.full_at
+                && (sent.records > 0 || self.sent.iter().any(|sent| sent.records > 0))
+            {
+                break;
+            }
             let decoded = decode(batch?, &mut self.scratch, &self.limits)?;
             let attributes = decoded.header().attributes;
+            sent.next_offset = decoded.header().next_offset().max(from);
             if attributes.is_control() {
                 continue;
             }
             for record in decoded {
                 let record = record?;
-                if record.offset >= entry.offset {
+                if record.offset >= from {
                     push_record(array.next(), &record, attributes.timestamp_type(), values);
-                    records += 1;
+                    sent.records += 1;
                 }
             }
         }
-        array.end();
-        object.end();
-        self.sent.push(SentPartition { next_offset, records });
-        Ok(())
+        Ok(sent)
     }
 }
 
 /// Where the last batch ends.
-fn next_offset(batches: &[u8]) -> Result<Option<Offset>, BatchError> {
-    let mut next = None;
+fn end_of(batches: &[u8]) -> Result<Option<Offset>, BatchError> {
+    let mut end = None;
     for batch in Batches::new(batches) {
-        next = Some(BatchHeader::parse(batch?)?.next_offset());
+        end = Some(BatchHeader::parse(batch?)?.next_offset());
     }
-    Ok(next)
+    Ok(end)
+}
+
+/// Replaces the number with which `out` ends by a smaller one, and spaces where that is shorter.
+fn overwrite_number(out: &mut [u8], old: Offset, new: Offset) {
+    let (mut old_text, mut new_text) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (old, new) = (old_text.format(old.get()), new_text.format(new.get()));
+    let start = out.len() - old.len();
+    let (number, padding) = out[start..].split_at_mut(new.len());
+    number.copy_from_slice(new.as_bytes());
+    padding.fill(b' ');
 }
 
 fn write_refused<R>(out: &mut BytesMut, fetched: &FetchedPartition<R>, rejection: &Rejection) {

@@ -1,0 +1,9 @@
+//! The yardsticks: the bare NDJSON loop and the blocking-socket probe.
+//!
+//! A figure of YAK's is a ratio to what the same machine does in the same minute with the same bytes and nothing
+//! around them: [`bound`] is that for throughput. [`probe`] measures the latency of one record at a time from outside,
+//! with nothing of our client library in between.
+
+pub mod bound;
+pub mod lines;
+pub mod probe;

@@ -1,0 +1,6 @@
+//! yak-topics, yak-status, yak-perf and yak-dump-log.
+
+pub mod dump_log;
+pub mod status;
+pub mod topics;
+mod watch;

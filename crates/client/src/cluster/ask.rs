@@ -1,0 +1,154 @@
+//! Asking whichever broker answers.
+
+use std::sync::PoisonError;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use yak_protocol::Call;
+
+use super::{Backoff, Cluster};
+use crate::connection::{DialError, OpenError};
+use crate::{Address, ClientConfig, ClientError, Connection};
+
+/// What asking twice would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Nothing: it is asked again when the connection breaks.
+    Question,
+    /// Perhaps change things twice: when the connection breaks after it was sent, that is the answer.
+    Change,
+}
+
+impl Cluster {
+    /// Asks over the connection for questions; retriable refusals and lost connections are tried again (a
+    /// [`Kind::Change`] only as long as it was not sent) until the request timeout.
+    pub(crate) async fn ask<C: Call>(&self, kind: Kind, call: &C) -> Result<C::Reply, ClientError> {
+        let deadline = Instant::now() + self.config().request_timeout;
+        let mut backoff = Backoff::new(self.config());
+        loop {
+            let failure = match self.ask_once(call, deadline).await? {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            let pause = backoff.next().max(retry_after(&failure));
+            let is_safe = kind == Kind::Question || matches!(failure, ClientError::Rejected(_));
+            if !is_safe || !is_worth_another_try(&failure) || Instant::now() + pause >= deadline {
+                return Err(failure);
+            }
+            tracing::debug!(operation = C::OPERATION, %failure, "asking again");
+            sleep(pause).await;
+        }
+    }
+
+    /// One exchange, on a new connection if there is none. The outer error is final; the inner one happened
+    /// after the question was sent.
+    async fn ask_once<C: Call>(
+        &self,
+        call: &C,
+        deadline: Instant,
+    ) -> Result<Result<C::Reply, ClientError>, ClientError> {
+        // One question at a time; those that wait do so within their own deadline.
+        let Ok(mut questions) = timeout_at(deadline, self.inner.questions.lock()).await else {
+            return Err(self.no_answer(C::OPERATION));
+        };
+        // The connection is put back only after a whole exchange: when this future is dropped in the middle of
+        // one, an answer that nobody waits for must not become the next one's.
+        let mut connection = match questions.take() {
+            Some(connection) => connection,
+            None => self.connect_again(deadline).await?,
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        Ok(match connection.call(call, left).await {
+            Ok(answer) => {
+                *questions = Some(connection);
+                answer.map_err(ClientError::Rejected)
+            }
+            Err(lost) => Err(lost),
+        })
+    }
+
+    async fn connect_again(&self, deadline: Instant) -> Result<Connection, ClientError> {
+        let mut addresses = vec![self.connected_to()];
+        let known = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
+        addresses.extend(known.chain(self.config().bootstrap.iter().cloned()));
+        let mut seen = Vec::new();
+        addresses.retain(|address| !seen.contains(address) && { seen.push(address.clone()); true });
+        let connection = connect(self.config(), addresses, deadline).await?;
+        if connection.server().cluster_id != self.cluster_id() {
+            return Err(ClientError::Protocol {
+                address: connection.address().clone(),
+                why: "it belongs to another cluster than before".to_owned(),
+            });
+        }
+        connection.address().clone_into(&mut self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(connection)
+    }
+
+    fn no_answer(&self, operation: &'static str) -> ClientError {
+        let timeout = self.config().request_timeout;
+        ClientError::NoAnswer { address: self.connected_to(), operation, timeout }
+    }
+}
+
+fn is_worth_another_try(failure: &ClientError) -> bool {
+    match failure {
+        ClientError::Rejected(rejection) => rejection.code.is_retriable(),
+        ClientError::Connection { .. } | ClientError::NoAnswer { .. } => true,
+        _ => false,
+    }
+}
+
+fn retry_after(failure: &ClientError) -> std::time::Duration {
+    let ms = match failure {
+        ClientError::Rejected(rejection) => rejection.retry_after_ms.unwrap_or(0),
+        _ => 0,
+    };
+    std::time::Duration::from_millis(ms.into())
+}
+
+/// Tries the addresses in turn, again and again until the deadline, for the first that answers.
+pub(super) async fn connect(
+    config: &ClientConfig,
+    addresses: Vec<Address>,
+    deadline: Instant,
+) -> Result<Connection, ClientError> {
+    let mut backoff = Backoff::new(config);
+    let tried = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    loop {
+        let mut why = None;
+        let mut any_resolves = false;
+        for address in &addresses {
+            let attempt = tokio::select! {
+                attempt = Connection::try_open(address, config) => attempt,
+                () = sleep_until(deadline) => break,
+            };
+            match attempt {
+                Ok(connection) => return Ok(connection),
+                Err(OpenError::Talk(error @ (ClientError::Protocol { .. } | ClientError::Rejected(_)))) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    any_resolves |= !matches!(error, OpenError::Dial(DialError::DoesNotResolve));
+                    why = Some(reason(&error));
+                }
+            }
+        }
+        let pause = backoff.next();
+        if !any_resolves || Instant::now() + pause >= deadline {
+            let why = why.unwrap_or_else(|| format!("nothing within {} ms", config.request_timeout.as_millis()));
+            return Err(ClientError::NoBroker { addresses: tried, why });
+        }
+        tracing::info!(addresses = %tried, why = why.unwrap_or_default(), "no broker answers yet");
+        sleep(pause).await;
+    }
+}
+
+fn reason(error: &OpenError) -> String {
+    match error {
+        OpenError::Dial(error) => error.why(),
+        OpenError::Talk(ClientError::Connection { why, .. }) => why.clone(),
+        OpenError::Talk(ClientError::NoAnswer { timeout, .. }) => {
+            format!("connected, but no answer within {} ms", timeout.as_millis())
+        }
+        OpenError::Talk(error) => error.to_string(),
+    }
+}

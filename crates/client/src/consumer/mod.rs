@@ -1,0 +1,203 @@
+//! The consumer: chunks of records out of partitions, as fast as their owner reads.
+//!
+//! There is no task behind it: [`Consumer::next`] drives the connections. While the owner processes a chunk, the
+//! next fetch has been sent already, and its reply waits in the socket; so memory is bounded by one reply for
+//! each leader, and an owner that stops reading stops the brokers.
+//!
+//! ```text
+//!   next() ── ready? ──► Event
+//!     └─ else: fetch what is wanted ─► wait ─► read a reply ─► (next fetch sent) ─► decode ─► ready
+//! ```
+
+mod assignment;
+mod chunk;
+mod config;
+mod engine;
+mod event;
+mod headers;
+mod link;
+mod outage;
+mod partition;
+mod reading;
+mod start;
+mod texts;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+pub use assignment::{Assignment, Positions, Stop};
+pub use chunk::{Chunk, ConsumedRecord};
+pub use config::{ConsumerConfig, OutOfRange};
+use engine::{Done, Redial, Refresh};
+pub use event::Event;
+pub use headers::{HeaderIter, Headers};
+use link::Link;
+use outage::Outage;
+use partition::Partition;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use yak_model::api::TailStart;
+use yak_model::{BrokerId, Offset, PartitionIndex, TopicName, TopicPartition};
+
+use crate::cluster::Missing;
+use crate::{ClientError, Cluster, TopicInfo};
+
+/// Reads records from the partitions it was assigned.
+#[derive(Debug)]
+pub struct Consumer {
+    cluster: Cluster,
+    config: ConsumerConfig,
+    partitions: Vec<Partition>,
+    /// Topics that were assigned whole and for ever: their new partitions are read too.
+    growing: Vec<TopicName>,
+    links: BTreeMap<BrokerId, Link>,
+    redials: BTreeMap<BrokerId, Redial>,
+    tasks: JoinSet<Done>,
+    refresh: Refresh,
+    /// What there is to hand out; of a partition's slot and generation, if it is records.
+    ready: VecDeque<(Option<(usize, u64)>, Event)>,
+    failure: Option<ClientError>,
+    outage: Outage,
+}
+
+impl Consumer {
+    /// A consumer without partitions.
+    ///
+    /// # Errors
+    /// [`ClientError::Usage`] if the configuration contradicts itself.
+    pub fn new(cluster: &Cluster, config: ConsumerConfig) -> Result<Self, ClientError> {
+        if config.fetch_bytes == 0 || config.partition_bytes == 0 {
+            return Err(ClientError::Usage("fetch.max.bytes must be at least 1".to_owned()));
+        }
+        Ok(Self {
+            cluster: cluster.clone(),
+            outage: Outage::new(config.outage_timeout),
+            config,
+            partitions: Vec::new(),
+            growing: Vec::new(),
+            links: BTreeMap::new(),
+            redials: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            refresh: Refresh::new(cluster.config()),
+            ready: VecDeque::new(),
+            failure: None,
+        })
+    }
+
+    /// Assigns every partition of a topic. Without a stop, partitions that are added later are read too, from
+    /// their beginning. The topic is created if it is missing and the configuration and the cluster allow it.
+    ///
+    /// # Errors
+    /// When the topic does not exist and is not created, or nobody answers in time, or a leader's advertised
+    /// address cannot be reached.
+    pub async fn assign_topic(
+        &mut self,
+        topic: &TopicName,
+        start: TailStart,
+        stop: Stop,
+    ) -> Result<Arc<TopicInfo>, ClientError> {
+        let missing = if self.config.create_topics { Missing::Create } else { Missing::Fail };
+        let info = self.cluster.topic(topic, missing).await?;
+        let assignments: Vec<Assignment> = info
+            .partitions
+            .iter()
+            .map(|found| Assignment { topic: topic.clone(), partition: found.partition, start, stop })
+            .collect();
+        self.assign(&assignments).await?;
+        if stop == Stop::Never && !self.growing.contains(topic) {
+            self.growing.push(topic.clone());
+        }
+        Ok(info)
+    }
+
+    /// Assigns single partitions. Start and stop are looked up now, so records produced after this returns
+    /// are seen even when reading starts at the end. A partition assigned before begins anew.
+    ///
+    /// # Errors
+    /// When a topic or partition does not exist, or nobody answers in time, or a leader's advertised address
+    /// cannot be reached.
+    pub async fn assign(&mut self, assignments: &[Assignment]) -> Result<(), ClientError> {
+        self.check_partitions(assignments).await?;
+        for partition in start::look_up(&self.cluster, assignments).await? {
+            self.place(partition);
+        }
+        self.greet_leaders().await
+    }
+
+    /// The next event. `None` when every partition has come to its stop (or none was assigned). Waits for ever
+    /// otherwise; the future may be dropped while waiting (in a `select!`) without losing anything.
+    ///
+    /// # Errors
+    /// What cannot be helped by waiting or asking elsewhere: the topic was deleted, an offset is out of range
+    /// and the configuration says so, nobody was reached for as long as the configuration allows.
+    pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        loop {
+            if let Some(event) = self.try_next() {
+                return Ok(Some(event));
+            }
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            if self.partitions.iter().all(Partition::is_stopped) {
+                return Ok(None);
+            }
+            let now = Instant::now();
+            self.look_after_outage(now)?;
+            self.dispatch(now);
+            if self.ready.is_empty() {
+                self.wait().await;
+                self.read(Instant::now());
+            }
+        }
+    }
+
+    /// An event that is there already, without waiting or reading.
+    pub fn try_next(&mut self) -> Option<Event> {
+        while let Some((of, event)) = self.ready.pop_front() {
+            let Some((slot, generation)) = of else { return Some(event) };
+            let partition = &mut self.partitions[slot];
+            if partition.generation != generation {
+                // Somebody moved the partition elsewhere after this was fetched.
+                continue;
+            }
+            if let Event::Records(chunk) = &event {
+                partition.position = chunk.next_offset();
+            }
+            return Some(event);
+        }
+        None
+    }
+
+    /// Goes on from this offset; what was fetched in advance is dropped.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), ClientError> {
+        let Some(slot) = self.slot_of(partition) else {
+            return Err(ClientError::Usage(format!("{partition} is not assigned")));
+        };
+        self.release(slot);
+        self.partitions[slot].move_to(offset);
+        Ok(())
+    }
+
+    /// Where each partition is: position, high watermark, start, stop. In order of assignment.
+    #[must_use]
+    pub fn positions(&self) -> Vec<Positions> {
+        self.partitions.iter().map(Partition::positions).collect()
+    }
+
+    /// The offset after the last record handed out.
+    #[must_use]
+    pub fn position(&self, topic: &TopicName, partition: PartitionIndex) -> Option<Offset> {
+        let slot = self.slot_of(&TopicPartition::new(topic.clone(), partition))?;
+        Some(self.partitions[slot].position)
+    }
+
+    /// Deregisters by closing all connections. Dropping the consumer does the same.
+    pub fn close(self) {}
+
+    fn slot_of(&self, id: &TopicPartition) -> Option<usize> {
+        self.partitions.iter().position(|partition| partition.id == *id)
+    }
+}

@@ -1,0 +1,40 @@
+//! The client library: producer, consumer and admin over NDJSON.
+//!
+//! ```text
+//!   Cluster ── bootstrap, metadata cache, one connection for questions
+//!     ├── Admin      topics, partitions, configs, offsets, status
+//!     ├── Producer   Feed ─► open batches ─► queues ─► one connection a leader ─► Delivery
+//!     └── Consumer   one connection a leader ─► Chunk (whole fetched batches) ─► Event
+//! ```
+//!
+//! A [`Cluster`] is cheap to clone and shared by everything built on it. A [`Producer`] and a [`Consumer`]
+//! each have one owner; their network runs on tasks of the tokio runtime they were started on (either
+//! flavour). Every queue is bounded in bytes: a producer waits when its memory is full, a consumer fetches
+//! no further than its owner reads.
+//!
+//! Errors are [`ClientError`]: what failed, where, Kafka's code, whether trying again may help, and a hint.
+
+mod address;
+mod admin;
+mod cluster;
+mod config;
+mod connection;
+mod consumer;
+mod error;
+mod producer;
+
+pub use address::{Address, DEFAULT_PORT, InvalidAddress};
+pub use admin::Admin;
+pub use cluster::{Cluster, Leader, Missing, TopicInfo};
+pub use config::ClientConfig;
+pub use connection::Connection;
+pub use consumer::{
+    Assignment, Chunk, ConsumedRecord, Consumer, ConsumerConfig, Event, HeaderIter, Headers, OutOfRange,
+    Positions, Stop,
+};
+pub use error::ClientError;
+pub use producer::{
+    Acknowledged, Delivery, Feed, Outcome, Partitioner, Producer, ProducerConfig, ProducerStats, PushError,
+    Record, TopicHandle,
+};
+pub use yak_record::{Compression, Header, TimestampType};

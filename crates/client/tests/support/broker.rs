@@ -1,0 +1,333 @@
+//! One fake broker: a line in, a line out, in order.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use yak_model::api::{
+    Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch, FetchReply,
+    FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata, MetadataReply,
+    OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, RefusedListOffsets, RefusedProduce,
+    RegisterReply, Rejection, Reply, TopicMetadata,
+};
+use yak_model::{
+    BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
+    TopicName,
+};
+use yak_protocol::{
+    Done, FetchEncoder, FetchRequest, HelloReply, Parser, ReplyBody, Request, RequestId, encode_error,
+    encode_reply, parse_request,
+};
+
+use super::{Fault, State};
+
+pub(super) async fn serve(
+    id: BrokerId,
+    listener: TcpListener,
+    state: Arc<Mutex<State>>,
+    appended: Arc<Notify>,
+) {
+    // Dropped with this task, so that killing it breaks its connections.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let connection = Connection { id, state: Arc::clone(&state), appended: Arc::clone(&appended) };
+        connections.spawn(connection.run(stream));
+    }
+}
+
+struct Connection {
+    id: BrokerId,
+    state: Arc<Mutex<State>>,
+    appended: Arc<Notify>,
+}
+
+/// A reply line; `None` if none is due.
+type Line = Option<BytesMut>;
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        let (read, mut write) = stream.into_split();
+        let mut read = BufReader::new(read);
+        let mut parser = Parser::new();
+        let mut line = Vec::new();
+        while read.read_until(b'\n', &mut line).await.is_ok_and(|len| len > 0) {
+            let envelope = parse_request(&line, TimestampMs::new(1_000), &mut parser);
+            let envelope = envelope.unwrap_or_else(|bad| panic!("{}", bad.rejection));
+            if self.answer(envelope.id.as_ref(), envelope.request, &mut write).await.is_none() {
+                return;
+            }
+            line.clear();
+        }
+    }
+
+    /// Answers one request. `None` ends the connection.
+    async fn answer(&self, id: Option<&RequestId>, request: Request, out: &mut OwnedWriteHalf) -> Option<()> {
+        let operation = name(&request);
+        let fault = self.state.lock().unwrap().next_fault(operation);
+        let mut reply = match &fault {
+            Fault::CloseBefore => return None,
+            Fault::Hang => std::future::pending().await,
+            Fault::Reject(code) => Some(error_line(id, &Rejection::new(*code, "by script"))),
+            Fault::Say(line) => Some(BytesMut::from(*line)),
+            _ => self.line(id, request).await,
+        };
+        match fault {
+            Fault::CloseBeforeReply => return None,
+            Fault::CloseInReply => {
+                let line = reply.unwrap_or_default();
+                out.write_all(&line[..line.len() / 2]).await.unwrap();
+                return None;
+            }
+            Fault::RejectAfter(code) => reply = Some(error_line(id, &Rejection::new(code, "by script"))),
+            Fault::Slow(pause) => tokio::time::sleep(pause).await,
+            _ => {}
+        }
+        if let Some(line) = reply {
+            out.write_all(&line).await.ok()?;
+        }
+        Some(())
+    }
+
+    async fn line(&self, id: Option<&RequestId>, request: Request) -> Line {
+        match request {
+            Request::Hello(_) => line(id, Ok(self.hello())),
+            Request::Register(register) => {
+                let role = format!("{:?}", register.role).to_lowercase();
+                self.state.lock().unwrap().registered.push((role, register.client_id));
+                line(id, Ok(RegisterReply { registration: 1 }))
+            }
+            Request::Deregister => line(id, Ok(Done)),
+            Request::Metadata(metadata) => line(id, Ok(self.metadata(metadata))),
+            Request::InitProducerId(_) => {
+                let mut state = self.state.lock().unwrap();
+                state.next_producer_id += 1;
+                let producer_id = ProducerId::new(state.next_producer_id);
+                line(id, Ok(InitProducerIdReply { producer_id, producer_epoch: ProducerEpoch::new(0) }))
+            }
+            Request::DescribeConfigs(describe) => {
+                let max = self.state.lock().unwrap().max_message_bytes;
+                let entries = max.map(|max| ConfigEntry {
+                    key: "max.message.bytes".to_owned(),
+                    value: max.to_string(),
+                    source: ConfigSource::Topic,
+                    read_only: false,
+                    documentation: "".into(),
+                });
+                let described = |resource| DescribedConfigs { resource, entries: Ok(entries.iter().cloned().collect()) };
+                let resources = describe.resources.into_iter().map(|(resource, _)| described(resource)).collect();
+                line(id, Ok(DescribeConfigsReply { resources }))
+            }
+            Request::Produce(produce) => self.produce(id, produce),
+            Request::Fetch(fetch) => self.fetch(id, &fetch).await,
+            Request::ListOffsets(list) => {
+                let state = self.state.lock().unwrap();
+                let partitions = list.entries.into_iter().map(|entry| {
+                    let found = find(&state, &entry.topic, entry.partition);
+                    let refused = |rejection| RefusedListOffsets {
+                        topic: entry.topic.clone(),
+                        partition: entry.partition,
+                        rejection,
+                    };
+                    let log = &found.map_err(refused)?.log;
+                    let offset = match entry.at {
+                        OffsetSpec::Earliest => Some(log.start),
+                        OffsetSpec::Latest => Some(log.end),
+                        OffsetSpec::MaxTimestamp => None,
+                        OffsetSpec::Time(time) => Some(Offset::new(time.get())),
+                    };
+                    let (topic, partition) = (entry.topic.clone(), entry.partition);
+                    Ok(ListedOffset { topic, partition, offset, timestamp: None, leader_epoch: None })
+                });
+                line(id, Ok(ListOffsetsReply { partitions: partitions.collect() }))
+            }
+            other => panic!("the fake broker does not know {other:?}"),
+        }
+    }
+
+    fn hello(&self) -> HelloReply {
+        let cluster_id = ClusterId::from_random([7; 16]);
+        HelloReply { protocol: 1, server: "fake/0".to_owned(), broker_id: self.id, cluster_id }
+    }
+
+    fn metadata(&self, request: Metadata) -> MetadataReply {
+        let mut state = self.state.lock().unwrap();
+        let names = request.topics.unwrap_or_else(|| state.topics.keys().cloned().collect());
+        let mut topics = Vec::new();
+        for name in names {
+            let is_missing = !state.topics.contains_key(&name);
+            let created = is_missing && request.allow_auto_create && state.auto_create;
+            if created {
+                let partitions = state.partitions_of_new_topics;
+                state.create(&name, partitions);
+            }
+            let Some(partitions) = state.topics.get(&name) else {
+                let message = format!("topic '{name}' does not exist");
+                topics.push(Err((name, Rejection::new(ErrorCode::UnknownTopicOrPartition, message))));
+                continue;
+            };
+            let partition = |(at, found): (usize, &super::FakePartition)| PartitionMetadata {
+                partition: PartitionIndex::new(i32::try_from(at).unwrap()),
+                leader: found.leader,
+                leader_epoch: found.leader_epoch,
+                replicas: found.leader.into_iter().collect(),
+                in_sync_replicas: found.leader.into_iter().collect(),
+                offline_replicas: vec![],
+            };
+            let partitions = partitions.iter().enumerate().map(partition).collect();
+            let topic_id = TopicId::from_random([1; 16]);
+            topics.push(Ok(TopicMetadata { name, topic_id, is_internal: false, created, similar: None, partitions }));
+        }
+        let broker = |(id, address): (&BrokerId, &yak_client::Address)| BrokerMetadata {
+            broker_id: *id,
+            host: address.host.clone(),
+            port: address.port,
+            rack: None,
+        };
+        let brokers = state.addresses.iter().map(broker).collect();
+        MetadataReply { cluster_id: ClusterId::from_random([7; 16]), index: 1.into(), brokers, topics }
+    }
+
+    /// Refuses what another broker leads.
+    fn check_leader(&self, state: &State, topic: &TopicName, partition: PartitionIndex) -> Result<(), Rejection> {
+        let found = find(state, topic, partition)?;
+        if found.leader == Some(self.id) {
+            return Ok(());
+        }
+        let rejection = Rejection::new(ErrorCode::NotLeaderOrFollower, "another broker leads");
+        Err(match found.leader {
+            None => rejection,
+            Some(leader) => rejection.with_leader(LeaderHint {
+                broker_id: leader,
+                leader_epoch: found.leader_epoch,
+                host: state.addresses[&leader].host.clone(),
+                port: state.addresses[&leader].port,
+            }),
+        })
+    }
+
+    fn produce(&self, id: Option<&RequestId>, produce: Produce) -> Line {
+        let mut state = self.state.lock().unwrap();
+        let acks = produce.acks;
+        let partitions: Vec<_> = produce
+            .entries
+            .into_iter()
+            .map(|entry| {
+                let index = entry.partition.expect("the client chooses the partition");
+                let refused = |rejection| RefusedProduce {
+                    topic: entry.topic.clone(),
+                    partition: Some(index),
+                    rejection,
+                };
+                self.check_leader(&state, &entry.topic, index).map_err(refused)?;
+                let log = &mut find_mut(&mut state, &entry.topic, index).log;
+                let (base_offset, count) =
+                    log.append(&entry.batches).map_err(|code| refused(Rejection::new(code, "by the fake log")))?;
+                let log_start_offset = log.start;
+                state.produced.push(usize::try_from(count).unwrap());
+                Ok(Produced {
+                    topic: entry.topic.clone(),
+                    partition: index,
+                    base_offset,
+                    count,
+                    log_append_time: None,
+                    log_start_offset,
+                    acked_by: vec![self.id],
+                    durable: true,
+                })
+            })
+            .collect();
+        drop(state);
+        self.appended.notify_waiters();
+        if acks == Acks::None && partitions.iter().all(Result::is_ok) {
+            return None;
+        }
+        line(id, Ok(ProduceReply { partitions, acks }))
+    }
+
+    async fn fetch(&self, id: Option<&RequestId>, request: &FetchRequest) -> Line {
+        let deadline = Instant::now() + Duration::from_millis(request.fetch.max_wait_ms.into());
+        loop {
+            let appended = self.appended.notified();
+            let partitions = self.read(&request.fetch);
+            let is_something = |fetched: &FetchedPartition<Vec<u8>>| fetched.records.as_ref().map_or(true, |records| !records.is_empty());
+            if partitions.iter().any(is_something) || timeout_at(deadline, appended).await.is_err() {
+                let mut out = BytesMut::new();
+                FetchEncoder::default().encode(&mut out, id, request, &Reply::new(FetchReply { partitions }));
+                return Some(out);
+            }
+        }
+    }
+
+    fn read(&self, fetch: &Fetch) -> Vec<FetchedPartition<Vec<u8>>> {
+        let state = self.state.lock().unwrap();
+        let entry = |entry: &yak_model::api::FetchEntry| {
+            let (topic, partition) = (entry.topic.clone(), entry.partition);
+            let unknown = Offset::new(-1);
+            let refused = |rejection| FetchedPartition {
+                topic: topic.clone(),
+                partition,
+                high_watermark: unknown,
+                log_start_offset: unknown,
+                records: Err(rejection),
+            };
+            if let Err(rejection) = self.check_leader(&state, &topic, partition) {
+                return refused(rejection);
+            }
+            let log = &find(&state, &topic, partition).unwrap().log;
+            if entry.offset < log.start || entry.offset > log.end {
+                return refused(Rejection::new(ErrorCode::OffsetOutOfRange, "by the fake log"));
+            }
+            let max_bytes = usize::try_from(entry.max_bytes.min(fetch.max_bytes)).unwrap();
+            let records = Ok(log.read(entry.offset, max_bytes));
+            let (high_watermark, log_start_offset) = (log.end, log.start);
+            FetchedPartition { topic, partition, high_watermark, log_start_offset, records }
+        };
+        fetch.entries.iter().map(entry).collect()
+    }
+}
+
+fn line<T: ReplyBody>(id: Option<&RequestId>, result: Result<T, Rejection>) -> Line {
+    let mut out = BytesMut::new();
+    encode_reply(&mut out, id, &result.map(Reply::new));
+    Some(out)
+}
+
+fn error_line(id: Option<&RequestId>, rejection: &Rejection) -> BytesMut {
+    let mut out = BytesMut::new();
+    encode_error(&mut out, id, rejection);
+    out
+}
+
+fn find<'s>(
+    state: &'s State,
+    topic: &TopicName,
+    partition: PartitionIndex,
+) -> Result<&'s super::FakePartition, Rejection> {
+    let at = usize::try_from(partition.get()).unwrap();
+    let unknown = || Rejection::new(ErrorCode::UnknownTopicOrPartition, format!("{topic}-{partition} does not exist"));
+    state.topics.get(topic).and_then(|partitions| partitions.get(at)).ok_or_else(unknown)
+}
+
+fn find_mut<'s>(state: &'s mut State, topic: &TopicName, partition: PartitionIndex) -> &'s mut super::FakePartition {
+    let at = usize::try_from(partition.get()).unwrap();
+    &mut state.topics.get_mut(topic).unwrap()[at]
+}
+
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::Hello(_) => "hello",
+        Request::Produce(_) => "produce",
+        Request::Fetch(_) => "fetch",
+        Request::ListOffsets(_) => "list_offsets",
+        Request::Metadata(_) => "metadata",
+        Request::InitProducerId(_) => "init_producer_id",
+        Request::Register(_) => "register",
+        _ => "other",
+    }
+}

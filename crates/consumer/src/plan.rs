@@ -1,0 +1,161 @@
+//! What the command line means, once flags and properties are put together and found to agree.
+
+use std::time::Duration;
+
+use yak_cli::human::{parse_millis, parse_size};
+use yak_cli::properties::Properties;
+use yak_cli::{Failure, parse};
+use yak_client::{ClientConfig, ConsumerConfig, OutOfRange};
+use yak_model::api::{Isolation, TailStart};
+
+use crate::args::{ConsumerArgs, IsolationArg, ReadingArgs};
+use crate::start::Range;
+
+/// Everything that is decided before the first record is read.
+#[derive(Debug)]
+pub struct Plan {
+    /// How the cluster is reached.
+    pub client: ClientConfig,
+    /// How records are fetched.
+    pub consumer: ConsumerConfig,
+    /// Where reading begins and ends.
+    pub range: Range,
+    /// One line for properties that have no effect.
+    pub warning: Option<String>,
+}
+
+impl Plan {
+    /// Puts flags and properties together; flags win.
+    ///
+    /// # Errors
+    /// Whatever does not agree, with exit code 2.
+    pub fn new(args: &ConsumerArgs) -> Result<Self, Failure> {
+        let mut properties = args.connection.properties()?;
+        let client = args.connection.resolve("yak-consumer", &mut properties)?.client_config("yak-consumer");
+        let reset = properties.take("auto.offset.reset", parse_reset)?;
+        let consumer = consumer_config(&args.reading, reset, &mut properties)?;
+        properties.take("group.id", |_| Err::<(), _>("consumer groups are not supported yet".to_owned()))?;
+        let warning = properties.finish()?;
+        Ok(Self { client, consumer, range: range(&args.reading, reset), warning })
+    }
+}
+
+/// Without a flag, `auto.offset.reset` says where to begin, as for Kafka's consumer without committed offsets.
+fn range(args: &ReadingArgs, reset: Option<OutOfRange>) -> Range {
+    match (args.from_beginning, args.tail, args.offset) {
+        (true, ..) => Range::from(TailStart::Beginning),
+        (_, Some(count), _) => Range::from(TailStart::Last(count)),
+        (_, _, Some(range)) => range,
+        _ if reset == Some(OutOfRange::Earliest) => Range::from(TailStart::Beginning),
+        _ => Range::from(TailStart::End),
+    }
+}
+
+fn consumer_config(
+    args: &ReadingArgs,
+    reset: Option<OutOfRange>,
+    properties: &mut Properties,
+) -> Result<ConsumerConfig, Failure> {
+    let size = |text: &str| {
+        let bytes = u32::try_from(parse_size(text)?);
+        bytes.map_err(|_too_large| format!("\"{text}\" is more than 4 GiB"))
+    };
+    let isolation =
+        properties.take("isolation.level", |name| <IsolationArg as clap::ValueEnum>::from_str(name, true))?;
+    let fetch_bytes = properties.take("fetch.max.bytes", size)?;
+    let partition_bytes = properties.take("max.partition.fetch.bytes", size)?;
+    let min_bytes = properties.take("fetch.min.bytes", parse::positive::<u32>)?;
+    let max_wait = properties.take("fetch.max.wait.ms", parse_millis)?;
+    let defaults = ConsumerConfig::default();
+    Ok(ConsumerConfig {
+        isolation: match args.isolation_level.or(isolation).unwrap_or_default() {
+            IsolationArg::ReadUncommitted => Isolation::ReadUncommitted,
+            IsolationArg::ReadCommitted => Isolation::ReadCommitted,
+        },
+        max_wait: max_wait.map_or(defaults.max_wait, Duration::from_millis),
+        min_bytes: min_bytes.unwrap_or(defaults.min_bytes),
+        fetch_bytes: fetch_bytes.unwrap_or(defaults.fetch_bytes),
+        partition_bytes: partition_bytes.unwrap_or(defaults.partition_bytes),
+        out_of_range: reset.unwrap_or(defaults.out_of_range),
+        ..defaults
+    })
+}
+
+fn parse_reset(text: &str) -> Result<OutOfRange, String> {
+    match text {
+        "earliest" => Ok(OutOfRange::Earliest),
+        "latest" => Ok(OutOfRange::Latest),
+        "none" => Ok(OutOfRange::Fail),
+        _ => Err(format!("\"{text}\" is not one of earliest, latest, none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use yak_model::Offset;
+
+    use super::*;
+
+    fn plan(line: &str) -> Result<Plan, String> {
+        let args =
+            ConsumerArgs::try_parse_from(format!("yak-consumer -t t {line}").split_whitespace()).unwrap();
+        Plan::new(&args).map_err(|failure| failure.message)
+    }
+
+    #[test]
+    fn every_way_to_say_where_to_begin() {
+        for (line, start) in [
+            ("", TailStart::End),
+            ("--from-beginning", TailStart::Beginning),
+            ("--tail 3", TailStart::Last(3)),
+            ("-o earliest", TailStart::Beginning),
+            ("-o -3", TailStart::Last(3)),
+            ("--offset=-3", TailStart::Last(3)),
+            ("-o 7:9", TailStart::Offset(Offset::new(7))),
+            ("-X auto.offset.reset=earliest", TailStart::Beginning),
+            ("-X auto.offset.reset=earliest -o latest", TailStart::End),
+        ] {
+            assert_eq!(plan(line).unwrap().range.start, start, "{line}");
+        }
+        assert_eq!(plan("-o 7:9").unwrap().range.end, Some(Offset::new(9)));
+    }
+
+    #[test]
+    fn properties_are_taken_or_refused() {
+        let plan_of = |line| plan(line).unwrap().consumer;
+        assert_eq!(plan_of("-X isolation.level=read_committed").isolation, Isolation::ReadCommitted);
+        assert_eq!(plan_of("--isolation-level read_committed").isolation, Isolation::ReadCommitted);
+        assert_eq!(plan_of("-X fetch.max.bytes=2MiB").fetch_bytes, 2 << 20);
+        for (line, message) in [
+            ("-X group.id=g", "-X group.id: consumer groups are not supported yet"),
+            (
+                "-X auto.offset.reset=never",
+                "-X auto.offset.reset: \"never\" is not one of earliest, latest, none",
+            ),
+            ("-X fetch.max.bytes=8GiB", "-X fetch.max.bytes: \"8GiB\" is more than 4 GiB"),
+        ] {
+            assert_eq!(plan(line).unwrap_err(), message, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused() {
+        for line in [
+            "-t t --from-beginning --tail 3",
+            "-t t --from-beginning -o 3",
+            "-t t --tail 3 -o 3",
+            "-t t --json -f %s",
+            "-t t --json --print key",
+            "-t t -f %s --print key",
+            "-t t -n 0",
+            "-t a,b/c",
+            "--from-beginning",
+            "-t t -g group",
+            "-t t --include .*",
+        ] {
+            let parsed = ConsumerArgs::try_parse_from(format!("yak-consumer {line}").split_whitespace());
+            assert!(parsed.is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Crash points of the log and the journal.
