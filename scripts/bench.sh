@@ -119,7 +119,7 @@ consume_to_file() {
 latency() {
     local result
     fresh_broker
-    result=$("$bin/probe" --address "$broker_address" --count 20000 --rate 1000 --json)
+    result=$("$bin/probe" --bootstrap-server "$broker_address" --count 20000 --rate 1000 --json)
     read_off latency_p50_us "$(field p50_us <<<"$result")"
     read_off latency_p99_us "$(field p99_us <<<"$result")"
     read_off latency_max_us "$(field max_us <<<"$result")"

@@ -143,18 +143,17 @@ impl Registration {
         });
     }
 
-    /// It asked from `asked` on (so what lies before has arrived) and was sent `records` up to `end`.
-    pub(crate) fn sent(
-        &self,
-        topic: &TopicName,
-        partition: PartitionIndex,
-        (asked, end): (Offset, Offset),
-        records: u64,
-    ) {
-        self.update(topic, partition, records, |position| {
-            position.position = end;
-            position.received = asked;
+    /// It asks for records from `offset` on, so what lies before has arrived there.
+    pub(crate) fn asked(&self, topic: &TopicName, partition: PartitionIndex, offset: Offset) {
+        self.update(topic, partition, 0, |position| {
+            position.received = offset;
+            position.position = position.position.max(offset);
         });
+    }
+
+    /// `records` were sent to it, ending at `end`.
+    pub(crate) fn sent(&self, topic: &TopicName, partition: PartitionIndex, end: Offset, records: u64) {
+        self.update(topic, partition, records, |position| position.position = end);
     }
 
     fn update(
@@ -209,7 +208,8 @@ mod tests {
         let producer = register(&clients, ClientRole::Producer);
         let consumer = register(&clients, ClientRole::Consumer);
         producer.produced(&orders, zero, Offset::new(10), 10);
-        consumer.sent(&orders, zero, (Offset::new(2), Offset::new(5)), 3);
+        consumer.asked(&orders, zero, Offset::new(2));
+        consumer.sent(&orders, zero, Offset::new(5), 3);
         let status = clients.status(|_, _| Some(Offset::new(4)));
         assert_eq!(status.len(), 2);
         assert_eq!(status[0].records, 10);

@@ -131,6 +131,14 @@ impl Console {
         write_stderr(text);
     }
 
+    /// Ends the line on which the terminal has shown `^C`.
+    pub fn after_interrupt(&self) {
+        if self.is_watched() {
+            self.end_progress();
+            write_stderr("\n");
+        }
+    }
+
     fn say(&self, kind: &str, color: &str, text: &str) {
         if self.quiet {
             return;

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use yak_client::TopicInfo;
+use yak_client::{ClientError, TopicInfo};
 use yak_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicName, TopicPartition};
 
 use crate::failure::Failure;
@@ -89,6 +89,19 @@ pub fn gave_up(idle: Duration, read: u64, wanted: Option<u64>) -> Failure {
         wanted.map_or_else(|| "not all".to_owned(), |wanted| format!("{} of {}", count(read), count(wanted)));
     let message = format!("nothing came for {}; {wanted} records were read", duration(idle));
     Failure::new(ErrorCode::RequestTimedOut, message)
+}
+
+/// Nothing has been acknowledged for a while.
+#[must_use]
+pub fn stalled(outstanding: u64, patience: Duration) -> String {
+    let records = counted(outstanding, "record");
+    format!("{records} not acknowledged yet; trying again until each has waited {}", duration(patience))
+}
+
+/// Nobody has been reached for a while.
+#[must_use]
+pub fn outage(error: &ClientError) -> String {
+    format!("{error}; reading goes on as soon as somebody answers")
 }
 
 /// What a consumer waits for, to someone who may wonder why nothing comes.

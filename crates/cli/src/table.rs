@@ -109,7 +109,8 @@ impl Table {
             }
             let text = cut(&cell.text, *width);
             let padding = " ".repeat(width - text.chars().count());
-            let painted = cell.color.map_or_else(|| text.clone(), |color| style.paint(&text, color));
+            let color = cell.color.filter(|_| !text.is_empty());
+            let painted = color.map_or_else(|| text.clone(), |color| style.paint(&text, color));
             match column {
                 Column::Right => out.extend([padding, painted]),
                 Column::Left | Column::Shrinks => out.extend([painted, padding]),

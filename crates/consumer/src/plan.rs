@@ -11,6 +11,9 @@ use yak_model::api::{Isolation, TailStart};
 use crate::args::{ConsumerArgs, IsolationArg, ReadingArgs};
 use crate::start::Range;
 
+/// How long nobody may answer before a consumer whose work has an end gives up: as long as a producer tries.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(120);
+
 /// Everything that is decided before the first record is read.
 #[derive(Debug)]
 pub struct Plan {
@@ -20,6 +23,8 @@ pub struct Plan {
     pub consumer: ConsumerConfig,
     /// Where reading begins and ends.
     pub range: Range,
+    /// The work has an end: a number of records, the end as it stands, or an offset.
+    pub is_bounded: bool,
     /// One line for properties that have no effect.
     pub warning: Option<String>,
 }
@@ -33,10 +38,14 @@ impl Plan {
         let mut properties = args.connection.properties()?;
         let client = args.connection.resolve("yak-consumer", &mut properties)?.client_config("yak-consumer");
         let reset = properties.take("auto.offset.reset", parse_reset)?;
-        let consumer = consumer_config(&args.reading, reset, &mut properties)?;
+        let mut consumer = consumer_config(&args.reading, reset, &mut properties)?;
         properties.take("group.id", |_| Err::<(), _>("consumer groups are not supported yet".to_owned()))?;
         let warning = properties.finish()?;
-        Ok(Self { client, consumer, range: range(&args.reading, reset), warning })
+        let (reading, range) = (&args.reading, range(&args.reading, reset));
+        let is_bounded = reading.max_messages.is_some() || reading.exit || range.end.is_some();
+        // Who reads on and on waits for the cluster as long as it takes; a script must come to an end.
+        consumer.outage_timeout = is_bounded.then_some(LONGEST_OUTAGE);
+        Ok(Self { client, consumer, range, is_bounded, warning })
     }
 }
 

@@ -48,10 +48,13 @@ pub async fn run(args: ConsumerArgs, session: Session) -> Result<Exit, Failure> 
         (Ok(End::OutputEnded(error)), _) | (Ok(_), Err(error)) => Ok(End::OutputEnded(error)),
         (end, _) => end,
     };
+    if session.interrupt.is_raised() {
+        session.console.after_interrupt();
+    }
     let read = reader.read;
     reader.consumer.close();
     session.console.summary(&format!("Processed a total of {read} messages"));
-    let bounded = reading.max_messages.is_some() || reading.exit || plan.range.end.is_some();
+    let bounded = plan.is_bounded;
     match end? {
         End::Complete => Ok(Exit::Done),
         End::OutputEnded(error) => error.into_result().map(|()| Exit::Done),
@@ -72,18 +75,17 @@ async fn start(plan: &Plan, args: &ConsumerArgs, session: &Session) -> Result<Co
         (false, None) => Stop::Never,
     };
     for topic in &args.topic {
-        let info = if args.reading.partition.is_empty() {
-            consumer.assign_topic(topic, plan.range.start, stop).await?
+        let info = cluster.topic(topic, Missing::Create).await?;
+        if info.created {
+            session.console.note(&messages::created_topic(&info));
+        }
+        if args.reading.partition.is_empty() {
+            consumer.assign_topic(topic, plan.range.start, stop).await?;
         } else {
-            let info = cluster.topic(topic, Missing::Create).await?;
             let one =
                 |partition| Assignment { topic: topic.clone(), partition, start: plan.range.start, stop };
             let assignments: Vec<_> = args.reading.partition.iter().copied().map(one).collect();
             consumer.assign(&assignments).await?;
-            info
-        };
-        if info.created {
-            session.console.note(&messages::created_topic(&info));
         }
     }
     if let (true, Some(end)) = (args.reading.exit, plan.range.end) {
@@ -238,6 +240,7 @@ impl Reader<'_> {
             Event::PartitionsAdded { first: TopicPartition { topic, .. }, total } => {
                 console.note(&messages::partitions_added(&topic, total));
             }
+            Event::Waiting { error } => console.warning(&messages::outage(&error)),
             _ => {}
         }
     }

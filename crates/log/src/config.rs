@@ -1,7 +1,7 @@
 //! What a log needs to know of its topic's configuration: plain numbers.
 
-use yak_model::config::{MessageTimestampType, TopicConfig};
 pub use yak_model::config::FlushMode;
+use yak_model::config::{MessageTimestampType, TopicConfig};
 use yak_record::TimestampType;
 
 /// A log's configuration. The broker builds it from the topic's (`LogConfig::from(&topic_config)`).

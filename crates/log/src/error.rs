@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
-use yak_model::{ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicId, TopicPartition};
+use yak_model::{
+    ErrorCode, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs, TopicId, TopicPartition,
+};
 use yak_record::BatchError;
 
 use crate::recovery::Damage;

@@ -50,8 +50,8 @@
 //!    (ENOSPC, EDQUOT) on an append does not: the partial bytes are cut off again and the append is refused.
 
 mod config;
-mod directory;
 pub mod dir;
+mod directory;
 mod disk;
 mod epochs;
 mod error;
@@ -66,8 +66,8 @@ mod sync;
 pub use config::{DEFAULT_PRODUCER_EXPIRATION_MS, FlushMode, LogConfig};
 pub use dir::{Dir, File, MemDir, RealDir};
 pub use directory::{
-    Background, DirectoryOptions, FoundPartition, LogDirectory, ManualClock, MetaProperties, MissingPartition,
-    NewLog, RetentionClock,
+    Background, DirectoryOptions, FoundPartition, LogDirectory, ManualClock, MetaProperties,
+    MissingPartition, NewLog, RetentionClock,
 };
 pub use error::{AppendError, LogError, OpenError, ProducerError, ReadError, StorageFailure};
 pub use flusher::DurableObserver;

@@ -15,7 +15,10 @@ fn batches_get_offsets_and_epochs_and_come_back() {
     let mut fixture = Fixture::new(config(FlushMode::Sync));
     let mut two = batch(&[(NOW.get(), b"a"), (NOW.get() + 1, b"b")], None);
     let appended = fixture.log.append_as_leader(&mut two, epoch(3), NOW).unwrap();
-    assert_eq!((appended.base_offset, appended.last_offset, appended.duplicate), (offset(0), offset(1), false));
+    assert_eq!(
+        (appended.base_offset, appended.last_offset, appended.duplicate),
+        (offset(0), offset(1), false)
+    );
     assert_eq!(fixture.append_batch_epoch(single(b"c"), 3), 2);
     let reader = fixture.reader();
     assert_eq!(
@@ -81,7 +84,8 @@ fn segments_roll_by_size_and_every_offset_is_found() {
     }
     let names: Vec<String> = fixture.mem.files().iter().map(|(path, _)| path.display().to_string()).collect();
     assert!(names.contains(&"t-0/00000000000000000000.log".to_owned()), "{names:?}");
-    let sizes = fixture.mem.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log"));
+    let sizes =
+        fixture.mem.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log"));
     assert!(sizes.into_iter().all(|(_, content)| content.len() <= 4096));
 }
 
@@ -101,8 +105,11 @@ fn segments_roll_by_age_of_their_records() {
 
 #[test]
 fn segments_roll_when_the_index_is_full() {
-    let mut fixture =
-        Fixture::new(LogConfig { segment_index_bytes: 48, segment_bytes: 1 << 20, ..config(FlushMode::Sync) });
+    let mut fixture = Fixture::new(LogConfig {
+        segment_index_bytes: 48,
+        segment_bytes: 1 << 20,
+        ..config(FlushMode::Sync)
+    });
     for n in 0..100 {
         fixture.append(&[n; 200]);
     }
@@ -133,7 +140,8 @@ fn what_is_too_large_or_too_far_in_time_is_refused() {
 
 #[test]
 fn log_append_time_stamps_the_batch() {
-    let mut fixture = Fixture::new(LogConfig { timestamp_type: TimestampType::LogAppend, ..config(FlushMode::Sync) });
+    let mut fixture =
+        Fixture::new(LogConfig { timestamp_type: TimestampType::LogAppend, ..config(FlushMode::Sync) });
     let mut bytes = batch(&[(5, b"a"), (NOW.get() * 2, b"b")], None);
     let appended = fixture.log.append_as_leader(&mut bytes, epoch(0), NOW).unwrap();
     assert_eq!(appended.log_append_time, Some(NOW));
@@ -181,7 +189,11 @@ fn offsets_by_time_and_the_largest_timestamp() {
         let largest = visible().map(|(_, time)| *time).max();
         let expected = visible().find(|(_, time)| Some(*time) == largest);
         let found = reader.max_timestamp_offset(offset(bound)).unwrap();
-        assert_eq!(found.map(|found| (found.offset.get(), found.timestamp.get())), expected.copied(), "{bound}");
+        assert_eq!(
+            found.map(|found| (found.offset.get(), found.timestamp.get())),
+            expected.copied(),
+            "{bound}"
+        );
     }
 }
 

@@ -1,4 +1,11 @@
 //! Readers against a writer that appends, rolls and retains, on a real disk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::let_underscore_must_use,
+    reason = "a test fails by panicking, and prints its denominators"
+)]
 
 mod common;
 
@@ -7,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::*;
 use yak_log::{
-    Background, DirectoryOptions, FlushMode, LogConfig, LogDirectory, LogReader, ManualClock, NewLog, ReadError,
-    RealDir, RetentionClock,
+    Background, DirectoryOptions, FlushMode, LogConfig, LogDirectory, LogReader, ManualClock, NewLog,
+    ReadError, RealDir, RetentionClock,
 };
 use yak_model::{ErrorCode, Offset};
 
@@ -56,7 +63,8 @@ fn readers_see_every_record_once_while_the_log_rolls_and_retains() {
     let dir = Arc::new(RealDir::open(temporary.path()).unwrap());
     let options = DirectoryOptions { background: Background::Thread, ..options(&ManualClock::default()) };
     let directory = LogDirectory::open(dir, options).unwrap();
-    let config = LogConfig { segment_bytes: 64 * 1024, retention_bytes: Some(400_000), ..config(FlushMode::Sync) };
+    let config =
+        LogConfig { segment_bytes: 64 * 1024, retention_bytes: Some(400_000), ..config(FlushMode::Sync) };
     let new = NewLog { partition: partition(), topic_id: topic_id(), config };
     let mut log = directory.create_logs(&[new]).unwrap().pop().unwrap();
     let reader = log.reader();
@@ -79,7 +87,7 @@ fn readers_see_every_record_once_while_the_log_rolls_and_retains() {
             value.resize(40 + n as usize % 60, 7);
             log.append_as_leader(&mut single(&value), epoch(0), NOW).unwrap();
             if n % 500 == 0 {
-                log.retain(&RetentionClock::steady(NOW), log.durable_end()).unwrap();
+                log.retain(&RetentionClock::steady(NOW), Offset::new(i64::MAX)).unwrap();
             }
         }
         done.store(true, Ordering::Relaxed);
@@ -112,7 +120,8 @@ fn a_real_directory_has_one_owner_and_private_files() {
         std::os::unix::fs::symlink("/etc/hostname", &file).unwrap();
         drop((directory, log));
         let directory = open().unwrap();
-        let opened = directory.open_log(&partition(), topic_id(), config(FlushMode::Sync), yak_log::OnDamage::Refuse);
+        let opened =
+            directory.open_log(&partition(), topic_id(), config(FlushMode::Sync), yak_log::OnDamage::Refuse);
         // The link is none of ours: the log file is missing, which in an empty log is no loss.
         assert!(opened.is_err() || opened.unwrap().0.end() == offset(0));
         assert!(std::fs::symlink_metadata(&file).is_ok());

@@ -188,7 +188,8 @@ fn every_failing_operation_is_final_or_harmless() {
                 if fixture.log.append_as_leader(&mut batch, epoch(0), NOW).is_err() {
                     break;
                 }
-                let flushed = if n % 10 == 0 { fixture.directory.flush_now() } else { fixture.directory.flush_due() };
+                let flushed =
+                    if n % 10 == 0 { fixture.directory.flush_now() } else { fixture.directory.flush_due() };
                 acknowledged = fixture.log.durable_end().get();
                 if flushed.is_err() {
                     break;
@@ -271,7 +272,9 @@ fn the_reserve_closes_and_opens_by_itself() {
     mem.set_capacity(Some(40_000));
     // It is asked for now and then only, so some appends may still be let in.
     let refused = (0..10_000).any(|_| {
-        mem.set_capacity(Some(40_000 + mem.files().iter().map(|(_, content)| content.len() as u64).sum::<u64>()));
+        mem.set_capacity(Some(
+            40_000 + mem.files().iter().map(|(_, content)| content.len() as u64).sum::<u64>(),
+        ));
         log.append_as_leader(&mut single(&[0; 1000]), epoch(0), NOW).is_err()
     });
     assert!(refused);
@@ -285,8 +288,7 @@ fn the_reserve_closes_and_opens_by_itself() {
 #[test]
 fn the_thread_does_what_the_manual_rounds_do() {
     let (mem, clock) = (MemDir::new(), yak_log::ManualClock::default());
-    let options =
-        yak_log::DirectoryOptions { background: yak_log::Background::Thread, ..options(&clock) };
+    let options = yak_log::DirectoryOptions { background: yak_log::Background::Thread, ..options(&clock) };
     let directory = LogDirectory::open(Arc::new(mem), options).unwrap();
     let new = NewLog { partition: partition(), topic_id: topic_id(), config: config(FlushMode::Sync) };
     let mut log = directory.create_logs(&[new]).unwrap().pop().unwrap();

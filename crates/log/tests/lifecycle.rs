@@ -5,7 +5,9 @@ mod common;
 use std::path::Path;
 
 use common::*;
-use yak_log::{Dir, DamageKind, FlushMode, LogConfig, LogError, LogDirectory, MemDir, NewLog, OnDamage, OpenError};
+use yak_log::{
+    DamageKind, Dir, FlushMode, LogConfig, LogDirectory, LogError, MemDir, NewLog, OnDamage, OpenError,
+};
 use yak_model::{BrokerEpoch, BrokerId, ClusterId, PartitionIndex, TopicId, TopicPartition};
 
 fn filled(flush: FlushMode, count: u32) -> Fixture {
@@ -20,7 +22,7 @@ fn expected(count: u32) -> Vec<Vec<u8>> {
 
 fn last_log(mem: &MemDir) -> (std::path::PathBuf, usize) {
     let logs = mem.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log"));
-    let (path, content) = logs.last().unwrap();
+    let (path, content) = logs.max().expect("a log file");
     (path, content.len())
 }
 
@@ -46,7 +48,10 @@ fn the_marker_is_kafkas_and_goes_at_open() {
     let Fixture { mem, directory, log, .. } = fixture;
     directory.close(vec![log], Some(BrokerEpoch::new(42))).unwrap();
     let marker = |mem: &MemDir| {
-        mem.files().into_iter().find(|(path, _)| path == Path::new(".kafka_cleanshutdown")).map(|(_, text)| text)
+        mem.files()
+            .into_iter()
+            .find(|(path, _)| path == Path::new(".kafka_cleanshutdown"))
+            .map(|(_, text)| text)
     };
     assert_eq!(marker(&mem).unwrap(), br#"{"version":0,"brokerEpoch":42}"#);
     let (fixture, _) = Fixture::open(mem, config(FlushMode::Sync)).unwrap();
@@ -108,12 +113,12 @@ fn damage_below_the_slot_is_refused_and_can_be_set_aside() {
     let refused = Fixture::open(mem.snapshot(), config(FlushMode::Sync));
     assert!(refused.is_err(), "it stays damaged");
 
-    let (mut opened, report) =
-        Fixture::open_with(mem, config(FlushMode::Sync), OnDamage::SetAside).unwrap();
+    let (mut opened, report) = Fixture::open_with(mem, config(FlushMode::Sync), OnDamage::SetAside).unwrap();
     assert_eq!(report.end, offset(299));
     assert_eq!(report.set_aside.len(), 1);
     assert!(report.damage.is_some());
-    let aside = opened.mem.files().into_iter().find(|(path, _)| path.display().to_string().ends_with(".damaged"));
+    let aside =
+        opened.mem.files().into_iter().find(|(path, _)| path.display().to_string().ends_with(".damaged"));
     let original = before.into_iter().find(|(p, _)| *p == path).unwrap().1;
     assert_eq!(aside.unwrap().1, original, "the damaged file is kept as it was");
     assert_eq!(values(&opened.reader()), expected(299));
@@ -173,9 +178,8 @@ fn missing_indexes_are_rebuilt_and_equal() {
     let Fixture { mem, directory, log, .. } = fixture;
     directory.close(vec![log], None).unwrap();
     let is_index = |path: &Path| path.extension().is_some_and(|e| e == "index" || e == "timeindex");
-    let indexes = |mem: &MemDir| -> Vec<_> {
-        mem.files().into_iter().filter(|(path, _)| is_index(path)).collect()
-    };
+    let indexes =
+        |mem: &MemDir| -> Vec<_> { mem.files().into_iter().filter(|(path, _)| is_index(path)).collect() };
     let before = indexes(&mem);
     assert!(before.len() > 8);
     for (path, _) in &before {
@@ -268,7 +272,8 @@ fn topics_of_the_same_name_are_told_apart() {
     directory.close(vec![log], None).unwrap();
     let directory = open_directory(&mem, &yak_log::ManualClock::default());
     let other = TopicId::from_random([8; 16]);
-    let error = directory.open_log(&partition(), other, config(FlushMode::Sync), OnDamage::Refuse).unwrap_err();
+    let error =
+        directory.open_log(&partition(), other, config(FlushMode::Sync), OnDamage::Refuse).unwrap_err();
     assert!(matches!(error, LogError::TopicId { .. }), "{error}");
     directory.set_aside_stray(&partition()).unwrap();
     let new = NewLog { partition: partition(), topic_id: other, config: config(FlushMode::Sync) };
@@ -292,7 +297,11 @@ fn a_deleted_partition_is_gone_and_its_name_starts_anew() {
     drop(range);
     let names: Vec<String> = mem.list(Path::new("")).unwrap().into_iter().map(|entry| entry.name).collect();
     assert!(!names.iter().any(|name| name.starts_with("t-0")), "{names:?}");
-    let new = NewLog { partition: partition(), topic_id: TopicId::from_random([8; 16]), config: LogConfig::default() };
+    let new = NewLog {
+        partition: partition(),
+        topic_id: TopicId::from_random([8; 16]),
+        config: LogConfig::default(),
+    };
     let log = directory.create_logs(&[new]).unwrap().pop().unwrap();
     assert_eq!((log.start(), log.end()), (offset(0), offset(0)));
     drop((log, directory));

@@ -1,4 +1,11 @@
 //! The log against a `Vec`: any sequence of operations, restarts and power cuts.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::let_underscore_must_use,
+    reason = "a test fails by panicking, and prints its denominators"
+)]
 
 mod common;
 
@@ -13,22 +20,43 @@ use yak_model::Offset;
 #[derive(Clone, Debug)]
 enum Action {
     /// So many batches, each of so many records of so many bytes.
-    Append { batches: u8, records: u8, bytes: u16 },
+    Append {
+        batches: u8,
+        records: u8,
+        bytes: u16,
+    },
     /// Again what was appended last, as an idempotent producer would.
     Retry,
-    Read { from: u16, max_bytes: u16 },
-    ReadTime { record: u16 },
-    Truncate { share: u8 },
-    DeleteBefore { share: u8 },
-    Retain { keep_bytes: u16 },
-    RetainAge { share: u8 },
-    Reset { ahead: u8 },
+    Read {
+        from: u16,
+        max_bytes: u16,
+    },
+    ReadTime {
+        record: u16,
+    },
+    Truncate {
+        share: u8,
+    },
+    DeleteBefore {
+        share: u8,
+    },
+    Retain {
+        keep_bytes: u16,
+    },
+    RetainAge {
+        share: u8,
+    },
+    Reset {
+        ahead: u8,
+    },
     Flush,
     Checkpoint,
     ReopenClean,
     ReopenKilled,
     /// Each unsynced operation is lost if its bit is set.
-    PowerCut { lost: u64 },
+    PowerCut {
+        lost: u64,
+    },
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -194,7 +222,9 @@ impl Run {
                 let now = yak_model::TimestampMs::new(oldest + 1_000_000);
                 self.retain(config, &RetentionClock::steady(now));
                 let start = self.model.start;
-                assert!(start <= self.model.at(*share) || start == self.model.end() || oldest > Self::time(start));
+                assert!(
+                    start <= self.model.at(*share) || start == self.model.end() || oldest > Self::time(start)
+                );
             }
             Action::Reset { ahead } => {
                 let target = self.model.end() + usize::from(*ahead);
@@ -244,7 +274,8 @@ impl Run {
         let (start, end) = (report.start.get(), report.end.get());
         let (start, end) = (usize::try_from(start).unwrap(), usize::try_from(end).unwrap());
         assert!(end >= durable && end <= self.model.end(), "{durable} {end} {}", self.model.end());
-        assert!(start >= self.model.durable_start && start <= self.model.start, "start {start}");
+        let (low, high) = (self.model.durable_start, self.model.start);
+        assert!(start >= low && start <= high, "start {start} within {low} and {high}: {report:?}");
         self.model.records.truncate(end);
         self.model.start = start;
         self.fixture = Some(fixture);

@@ -55,6 +55,9 @@ pub trait LineService: Send + 'static {
     /// Handles one line (without its newline), answering into `outbox`. Must not block.
     fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow;
 
+    /// The peer will send no more requests; replies in progress are still sent.
+    fn handle_end_of_input(&mut self) {}
+
     /// Writes the one line that tells the peer why the connection is closed.
     fn refuse(&mut self, why: Refusal, outbox: &mut Outbox);
 }
@@ -220,6 +223,7 @@ impl<S: LineService> Connection<S> {
                 if let Some(rest) = self.buffer.take_rest() {
                     self.handle_line(rest);
                 }
+                self.service.handle_end_of_input();
                 if self.reads() {
                     self.input = Input::Closed { linger: false };
                 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 use yak_cli::human::count;
 use yak_cli::{Failure, Session, messages};
 use yak_client::{ClientError, Producer, PushError, TopicHandle};
@@ -14,6 +14,7 @@ use crate::deliveries::Halt;
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::records::RecordPlan;
+use crate::stall::Stall;
 
 /// How long records under way may take once a signal or a failure ended the reading.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -73,6 +74,7 @@ pub struct Feeding<'a> {
     pace: Option<Pace>,
     /// With `--rate`, when the next record may go.
     due: Option<tokio::time::Instant>,
+    stall: Stall,
     /// Ask for each line.
     pub prompt: bool,
     /// Lines read so far; the number of the current one.
@@ -106,6 +108,7 @@ impl<'a> Feeding<'a> {
             sync: args.sending.sync,
             pace: args.sending.rate.map(Pace::new),
             due: None,
+            stall: Stall::new(Instant::now()),
             prompt: false,
             lines: 0,
             pushed: 0,
@@ -127,7 +130,12 @@ impl<'a> Feeding<'a> {
                 biased;
                 () = stopped(self.session, self.halt) => return Ok(End::Stopped),
                 piece = input.next() => piece,
+                () = sleep(Stall::INTERVAL), if self.producer.stats().outstanding() > 0 => {
+                    self.tell_stall();
+                    continue;
+                }
             };
+            self.tell_stall();
             let end = match piece {
                 None => Some(End::Complete),
                 Some(Piece::Lines(block)) => {
@@ -144,7 +152,9 @@ impl<'a> Feeding<'a> {
             if let Some(end) = end {
                 return Ok(end);
             }
-            self.session.console.progress(|| self.progress());
+            if !self.prompt {
+                self.session.console.progress(|| self.progress());
+            }
         }
     }
 
@@ -162,11 +172,11 @@ impl<'a> Feeding<'a> {
             match self.push(&mut lines)? {
                 Pause::Drained => {}
                 Pause::Enough => return Ok(Some(End::Complete)),
-                Pause::Full => tokio::select! {
-                    biased;
-                    () = stopped(self.session, self.halt) => return Ok(Some(End::Stopped)),
-                    ready = self.producer.ready() => ready?,
-                },
+                Pause::Full => {
+                    if let Some(end) = self.ready().await? {
+                        return Ok(Some(end));
+                    }
+                }
                 Pause::Refused(failure) => {
                     if let Some(end) = self.refuse(&failure) {
                         return Ok(Some(end));
@@ -184,6 +194,19 @@ impl<'a> Feeding<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Waits for room. `Some` when reading is to end.
+    async fn ready(&mut self) -> Result<Option<End>, Failure> {
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(self.session, self.halt) => return Ok(Some(End::Stopped)),
+                ready = self.producer.ready() => return ready.map(|()| None).map_err(Failure::from),
+                () = sleep(Stall::INTERVAL) => {}
+            }
+            self.tell_stall();
+        }
     }
 
     /// Pushes records until something has to be waited for. `lines` then begins with what is still to be pushed.
@@ -229,10 +252,26 @@ impl<'a> Feeding<'a> {
 
     /// Waits for what is under way as long as it may take, unless something stops it.
     async fn flush(&mut self) {
-        tokio::select! {
-            biased;
-            () = stopped(self.session, self.halt) => {}
-            _ = self.producer.flush(self.patience) => {}
+        let deadline = Instant::now() + self.patience;
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(self.session, self.halt) => return,
+                done = self.producer.flush(Stall::INTERVAL) => {
+                    if done || Instant::now() >= deadline {
+                        return;
+                    }
+                }
+            }
+            self.tell_stall();
+        }
+    }
+
+    /// Says that nothing is acknowledged any more, once for each time that happens.
+    fn tell_stall(&mut self) {
+        let stats = self.producer.stats();
+        if self.stall.check(&stats, Instant::now()) {
+            self.session.console.note(&messages::stalled(stats.outstanding(), self.patience));
         }
     }
 

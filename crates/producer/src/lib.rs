@@ -18,6 +18,7 @@ pub mod plan;
 pub mod records;
 pub mod report;
 pub mod run;
+pub mod stall;
 
 pub use args::ProducerArgs;
 use yak_cli::{Exit, Failure, OutputArgs, Session, Tool};

@@ -8,6 +8,9 @@ use yak_protocol::{ReplyParser, parse_record_line};
 use crate::args::{InputKind, ProducerArgs};
 use crate::line::LineFormat;
 
+/// Room for what is in a line and not in its record.
+const LINE_OVERHEAD: usize = 64 * 1024;
+
 /// How lines become records.
 #[derive(Debug)]
 pub struct RecordPlan {
@@ -68,6 +71,17 @@ impl RecordPlan {
             headers: input.header.iter().map(|(n, v)| (n.clone(), v.clone().into_bytes())).collect(),
             partition: args.sending.partition,
         })
+    }
+
+    /// Longest line worth keeping when a record may have `limit` bytes. It may be longer than its record: separators
+    /// do not count, and JSON takes up to six characters for a byte.
+    #[must_use]
+    pub const fn longest_line(&self, limit: usize) -> usize {
+        match self.kind {
+            Kind::Plain => limit,
+            Kind::Lines => limit + LINE_OVERHEAD,
+            Kind::Json => limit.saturating_mul(6) + LINE_OVERHEAD,
+        }
     }
 
     /// Makes a record of a line and hands it to `take`. Headers of the flags stand before those of the line.

@@ -31,12 +31,15 @@ pub async fn run(args: ProducerArgs, session: Session) -> Result<Exit, Failure> 
     let acks = plan.producer.acks;
     let (producer, topic) =
         session.interrupt.unless_raised(start(&plan, &args, &session, deliveries)).await?;
-    let limit = producer.max_record_bytes(topic);
-    let input = Input::start(source.read, limit).map_err(|error| Failure::local("cannot start", &error))?;
+    let longest = plan.records.longest_line(producer.max_record_bytes(topic));
+    let input = Input::start(source.read, longest).map_err(|error| Failure::local("cannot start", &error))?;
 
     let mut feeding = Feeding::new(&args, plan, (&session, &halt), (producer, topic));
     feeding.prompt = source.is_terminal && session.console.is_watched();
     let end = feeding.read(input, &source.name).await;
+    if session.interrupt.is_raised() {
+        session.console.after_interrupt();
+    }
     let counts = feeding.finish().await;
 
     session.console.summary(&summary(&counts, acks));

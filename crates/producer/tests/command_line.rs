@@ -49,7 +49,7 @@ fn what_makes_no_sense_is_one_line_and_exit_code_2() {
         (&["-t", "t", "-X", "acks"], "error: --command-property: \"acks\" is not key=value"),
         (&["-t", "t", "-X", "akcs=all"], "error: -X akcs: unknown property"),
         (&["-t", "t", "--report=%q"], "error: --report: \"%q\" means nothing (use %t %p %o %n %%)"),
-        (&["-t", "t", "-k", "a", "-K", ":"], "error: --key-separator cannot be used with --key"),
+        (&["-t", "t", "-k", "a", "-K", ":"], "error: --key cannot be used with --key-separator"),
         (
             &["-t", "t", "--acks", "1", "--idempotent"],
             "error: --idempotent cannot be used with --acks 0 or 1: only --acks all can rule out duplicates",

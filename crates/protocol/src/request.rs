@@ -64,6 +64,9 @@ pub struct FetchRequest {
     pub values: ValueStyle,
 }
 
+/// Room for parsing that is kept from one line to the next.
+const KEEP_BYTES: usize = 4 * 1024 * 1024;
+
 /// Room for parsing, used again for each line of a connection. Records are built into batches in it.
 #[derive(Default)]
 pub struct Parser {
@@ -76,6 +79,16 @@ impl Parser {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives memory back that an unusually large line of `batch_len` bytes of records has taken.
+    pub(crate) fn trim(&mut self, batch_len: usize) {
+        if batch_len > KEEP_BYTES {
+            self.builder = BatchBuilder::new();
+        }
+        if self.scratch.capacity() > KEEP_BYTES {
+            self.scratch = Vec::new();
+        }
     }
 }
 
@@ -117,6 +130,7 @@ pub fn parse_request(line: &[u8], now: TimestampMs, parser: &mut Parser) -> Resu
     match read(line, now, parser, &mut id) {
         Ok(request) => Ok(Envelope { id, request }),
         Err(problem) => {
+            parser.trim(parser.builder.encoded_len());
             let id = id.or_else(|| find_id(line));
             Err(BadRequest { id, rejection: problem.into() })
         }

@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
-use yak_core::controller::{Command, CommandReply, CreateTopics, Operation, TopicDefaults};
+use yak_core::controller::{Command, CommandReply, Operation};
 use yak_core::image::{Elections, Image};
-use yak_model::api::{self, CreatedTopic, Rejection};
-use yak_model::{ErrorCode, TopicId};
+use yak_model::ErrorCode;
+use yak_model::api::Rejection;
 
-use crate::{Ended, random_bytes};
+use crate::Ended;
 
 /// Commands that may wait to be taken; whoever submits more waits.
 pub(crate) const QUEUE_LEN: usize = 1_024;
@@ -110,25 +110,6 @@ impl Handle {
             Ok(decided) => decided.map(O::reply),
             Err(_) => Err(self.unknown()),
         }
-    }
-
-    /// Creates topics under ids drawn here.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Handle::submit`].
-    pub async fn create_topics(
-        &self,
-        request: api::CreateTopics,
-        defaults: TopicDefaults,
-        on_first_use: bool,
-    ) -> Result<Vec<Result<CreatedTopic, Rejection>>, Rejection> {
-        let draw = |_| random_bytes().map(TopicId::from_random);
-        let topic_ids =
-            (0..request.topics.len()).map(draw).collect::<Result<Vec<_>, _>>().map_err(|error| {
-                Rejection::new(ErrorCode::UnknownServerError, format!("no randomness for topic ids: {error}"))
-            })?;
-        self.submit(CreateTopics { request, topic_ids, defaults, on_first_use }).await
     }
 
     /// Waits until the zookeeper has ended, and says how.

@@ -44,7 +44,7 @@ pub use ended::Ended;
 pub use handle::Handle;
 pub use journal::{Cut, Journal, JournalError, NotWritten, Recovered};
 pub use options::{JournalLimits, Options};
-pub use random::random_bytes;
+use random::random_bytes;
 use thiserror::Error;
 use yak_log::dir::Dir;
 

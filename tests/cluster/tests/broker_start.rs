@@ -118,8 +118,17 @@ fn a_directory_that_cannot_be_made_is_named() {
     ] {
         let finished = broker_command(&["--standalone", "--port", "0", "--data", data.to_str().unwrap()]);
         let expected = format!("error: cannot create {}: {why}", data.display());
-        assert_eq!((finished.code, finished.first_error()), (Some(1), expected.as_str()), "{}", finished.stderr);
-        assert!(finished.stderr.contains("hint: choose a directory that you may write to"), "{}", finished.stderr);
+        assert_eq!(
+            (finished.code, finished.first_error()),
+            (Some(1), expected.as_str()),
+            "{}",
+            finished.stderr
+        );
+        assert!(
+            finished.stderr.contains("hint: choose a directory that you may write to"),
+            "{}",
+            finished.stderr
+        );
     }
 }
 

@@ -86,12 +86,6 @@ impl Partition {
         paths.sort();
         paths
     }
-
-    /// How many batches it has.
-    #[must_use]
-    pub fn batches(&self) -> usize {
-        self.records.iter().filter(|record| record.index_in_batch == 0).count()
-    }
 }
 
 /// What is special about a partition.

@@ -26,16 +26,25 @@ pub(super) fn fetch(
         None => request.fetch.entries.iter().map(|entry| entry.topic.clone()).collect(),
     };
     let client = connection.registered(ClientRole::Consumer, &topics);
+    for entry in &request.fetch.entries {
+        client.asked(&entry.topic, entry.partition, entry.offset);
+    }
     match ops::fetch::fetch(&connection.broker, request.fetch.clone()) {
         Answer::Now(outcome) => {
             let encoder = &mut connection.fetch_encoder;
-            outbox.reply(|out| encode(out, encoder, (id.as_ref(), &request), outcome, &client));
+            outbox.reply(|out| encode(out, encoder, (id.as_ref(), &request), outcome, Some(&client)));
         }
-        Answer::Later(outcome) => outbox.hold(async move {
-            let mut out = BytesMut::new();
-            encode(&mut out, &mut FetchEncoder::default(), (id.as_ref(), &request), outcome.await, &client);
-            out
-        }),
+        Answer::Later(outcome) => {
+            // A held fetch does not keep a client registered that has gone.
+            let client = Arc::downgrade(&client);
+            outbox.hold(async move {
+                let mut out = BytesMut::new();
+                let (outcome, mut encoder) = (outcome.await, FetchEncoder::default());
+                let client = client.upgrade();
+                encode(&mut out, &mut encoder, (id.as_ref(), &request), outcome, client.as_deref());
+                out
+            });
+        }
     }
 }
 
@@ -44,7 +53,7 @@ fn encode(
     encoder: &mut FetchEncoder,
     (id, request): (Option<&RequestId>, &FetchRequest),
     outcome: Outcome<FetchReply<Records>>,
-    client: &Arc<Registration>,
+    client: Option<&Registration>,
 ) {
     let reply = match outcome {
         Ok(reply) => reply,
@@ -53,8 +62,9 @@ fn encode(
     let partitions = reply.body.partitions.into_iter().map(load).collect();
     let reply = Reply { body: FetchReply { partitions }, throttle_ms: reply.throttle_ms };
     let sent = encoder.encode(out, id, request, &reply);
+    let Some(client) = client else { return };
     for (entry, sent) in request.fetch.entries.iter().zip(sent) {
-        client.sent(&entry.topic, entry.partition, (entry.offset, sent.next_offset), sent.records);
+        client.sent(&entry.topic, entry.partition, sent.next_offset, sent.records);
     }
 }
 

@@ -94,6 +94,11 @@ impl LineService for Connection {
         }
     }
 
+    fn handle_end_of_input(&mut self) {
+        // Most likely the peer is gone; a stream that goes on keeps its registration by itself.
+        self.registration = None;
+    }
+
     fn refuse(&mut self, why: Refusal, outbox: &mut Outbox) {
         let rejection = refusal::rejection(why, &self.broker.config.connections);
         tracing::warn!(peer = %self.peer, %rejection, "connection refused");
@@ -158,12 +163,18 @@ impl Connection {
             request.entries.first().map(|entry| std::slice::from_ref(&entry.topic)).unwrap_or_default();
         let registration = self.registered(ClientRole::Producer, topics);
         match ops::produce::produce(&self.broker, &self.deferred, request) {
-            Answer::Now(outcome) => outbox.reply(|out| produced(out, id.as_ref(), &outcome, &registration)),
-            Answer::Later(outcome) => outbox.hold(async move {
-                let mut out = BytesMut::new();
-                produced(&mut out, id.as_ref(), &outcome.await, &registration);
-                out
-            }),
+            Answer::Now(outcome) => {
+                outbox.reply(|out| produced(out, id.as_ref(), &outcome, Some(&registration)))
+            }
+            Answer::Later(outcome) => {
+                let registration = Arc::downgrade(&registration);
+                outbox.hold(async move {
+                    let mut out = BytesMut::new();
+                    let outcome = outcome.await;
+                    produced(&mut out, id.as_ref(), &outcome, registration.upgrade().as_deref());
+                    out
+                });
+            }
         }
     }
 
@@ -211,9 +222,9 @@ fn produced(
     out: &mut BytesMut,
     id: Option<&RequestId>,
     outcome: &Outcome<ProduceReply>,
-    client: &Registration,
+    client: Option<&Registration>,
 ) {
-    if let Ok(reply) = outcome {
+    if let (Ok(reply), Some(client)) = (outcome, client) {
         for produced in reply.body.partitions.iter().flatten() {
             let end = produced.base_offset.plus(i64::from(produced.count));
             client.produced(&produced.topic, produced.partition, end, u64::from(produced.count));

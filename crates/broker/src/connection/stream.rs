@@ -80,8 +80,9 @@ impl TailStream {
                         Rejection::new(error.code(), format!("{}: {error}", name(&chunk)))
                     })?;
                     tailing.advance(&chunk, progress.next_offset, progress.records);
-                    let range = (chunk.from, progress.next_offset);
-                    self.client.sent(&chunk.topic, chunk.partition, range, progress.records);
+                    // Everything before was taken by the peer's window, or this chunk would not be asked for.
+                    self.client.asked(&chunk.topic, chunk.partition, chunk.from);
+                    self.client.sent(&chunk.topic, chunk.partition, progress.next_offset, progress.records);
                     return Ok(StreamStep::Bytes);
                 }
                 State::Ended => return Ok(StreamStep::End),

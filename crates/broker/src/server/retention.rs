@@ -1,15 +1,20 @@
 //! What happens by time: old segments are deleted, open ones rolled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 
+/// The first look, so that a start is not burdened with it (as in Kafka).
+const FIRST_CHECK: Duration = Duration::from_secs(30);
+
 /// Looks at every log each `log.retention.check.interval.ms`, until `shutdown`.
 pub(crate) async fn run(broker: Arc<Broker>, shutdown: CancellationToken) {
-    let mut ticks = interval(broker.config.retention_check_interval);
+    let every = broker.config.retention_check_interval;
+    let mut ticks = interval_at(Instant::now() + every.min(FIRST_CHECK), every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

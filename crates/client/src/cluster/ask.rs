@@ -113,8 +113,8 @@ pub(super) async fn connect(
 ) -> Result<Connection, ClientError> {
     let mut backoff = Backoff::new(config);
     let tried = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut why = None;
     loop {
-        let mut why = None;
         let mut any_resolves = false;
         for address in &addresses {
             let attempt = tokio::select! {
@@ -137,7 +137,7 @@ pub(super) async fn connect(
             let why = why.unwrap_or_else(|| format!("nothing within {} ms", config.request_timeout.as_millis()));
             return Err(ClientError::NoBroker { addresses: tried, why });
         }
-        tracing::info!(addresses = %tried, why = why.unwrap_or_default(), "no broker answers yet");
+        tracing::info!(addresses = %tried, ?why, "no broker answers yet");
         sleep(pause).await;
     }
 }

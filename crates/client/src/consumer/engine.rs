@@ -13,7 +13,7 @@ use super::link::Link;
 use super::partition::Partition;
 use super::reading::Fetching;
 use super::{Assignment, Consumer, Event, OutOfRange, Stop, start};
-use crate::cluster::Backoff;
+use crate::cluster::{Backoff, Missing};
 use crate::connection::{ReplyError, plain};
 use crate::{Admin, ClientConfig, ClientError, Connection};
 
@@ -126,8 +126,8 @@ impl Consumer {
             if let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
                 return Poll::Ready(Some(done));
             }
-            let links = self.links.values();
-            let any = links.fold(false, |any, link| link.poll_ready(context).is_ready() || any);
+            // Every one is asked, so that every one wakes this task.
+            let any = self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0;
             if any || timer.as_mut().poll(context).is_ready() { Poll::Ready(None) } else { Poll::Pending }
         })
         .await;
@@ -407,9 +407,10 @@ impl Consumer {
     /// Refuses partitions that do not exist.
     pub(super) async fn check_partitions(&self, assignments: &[Assignment]) -> Result<(), ClientError> {
         for assignment in assignments {
-            let info = match self.cluster.known_topic(&assignment.topic) {
+            let known = self.cluster.known_topic(&assignment.topic);
+            let info = match known.filter(|info| info.partition(assignment.partition).is_some()) {
                 Some(info) => info,
-                None => self.cluster.topic(&assignment.topic, crate::cluster::Missing::Fail).await?,
+                None => self.cluster.topic(&assignment.topic, Missing::Fail).await?,
             };
             if info.partition(assignment.partition).is_none() {
                 return Err(ClientError::UnknownPartition {

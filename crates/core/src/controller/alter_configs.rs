@@ -9,7 +9,7 @@ use yak_model::{ErrorCode, TopicName};
 
 use super::Draft;
 use super::command::Decide;
-use super::create_topics::check_config;
+use super::create_topics::{check_config, check_length};
 use super::partition_change::PartitionChange;
 
 impl Decide for AlterConfigs {
@@ -76,7 +76,10 @@ fn check(
             let message = format!("broker {id} is not registered");
             Err(Rejection::new(ErrorCode::BrokerIdNotRegistered, message))
         }
-        ConfigResource::Broker(_) | ConfigResource::ClusterDefault => Ok(()),
+        ConfigResource::Broker(_) | ConfigResource::ClusterDefault => {
+            let mut lengths = changes.iter().map(|change| (&change.key, change.value.as_deref()));
+            lengths.try_for_each(|(key, value)| check_length(key, value.unwrap_or_default()))
+        }
     }
 }
 

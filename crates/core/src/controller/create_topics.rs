@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use yak_model::api::{self, CreateTopic, CreatedTopic, Rejection};
 use yak_model::config::validate_topic_config;
-use yak_model::limits::{MAX_CONFIG_VALUE_LEN, MAX_PARTITIONS_PER_TOPIC};
+use yak_model::limits::{MAX_CONFIG_VALUE_LEN, MAX_LABEL_LEN, MAX_PARTITIONS_PER_TOPIC};
 use yak_model::metadata::{ConfigResource, MetadataRecord};
 use yak_model::{ErrorCode, TopicId, TopicName};
 
@@ -208,10 +208,19 @@ impl Creator {
 
 /// Checks one topic-level key and value.
 pub(super) fn check_config(key: &str, value: &str) -> Result<(), Rejection> {
-    let invalid = |message: String| Rejection::new(ErrorCode::InvalidConfig, message);
-    if value.len() > MAX_CONFIG_VALUE_LEN {
-        let message = format!("{key}: a value has at most {MAX_CONFIG_VALUE_LEN} bytes, not {}", value.len());
-        return Err(invalid(message));
-    }
-    validate_topic_config(key, value).map_err(|problem| invalid(problem.to_string()))
+    check_length(key, value)?;
+    validate_topic_config(key, value)
+        .map_err(|problem| Rejection::new(ErrorCode::InvalidConfig, problem.to_string()))
+}
+
+/// Checks that a key and a value may stand in the journal.
+pub(super) fn check_length(key: &str, value: &str) -> Result<(), Rejection> {
+    let message = if key.len() > MAX_LABEL_LEN {
+        format!("a key has at most {MAX_LABEL_LEN} bytes, not {}", key.len())
+    } else if value.len() > MAX_CONFIG_VALUE_LEN {
+        format!("{key}: a value has at most {MAX_CONFIG_VALUE_LEN} bytes, not {}", value.len())
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new(ErrorCode::InvalidConfig, message))
 }

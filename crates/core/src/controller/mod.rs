@@ -11,11 +11,12 @@
 //! ```
 //!
 //! A command is one file: the command, its reply, and how it is decided. To decide, it looks at the image in its
-//! [`Draft`] and pushes records, each of which is applied to that image at once, so that what follows in the
-//! same command sees it. A rejected command leaves nothing behind.
+//! draft (`draft.rs`) and pushes records, each of which is applied to that image at once, so that what follows in
+//! the same command sees it. A rejected command leaves nothing behind.
 //!
-//! Whatever a command does to a partition goes through [`partition_change`], where the rules on leaders, the ISR
-//! queue and epochs stand.
+//! Whatever a command does to a partition goes through `partition_change.rs`, where the rules on leaders, the ISR
+//! queue and epochs stand. When a broker counts as dead or alive is not decided here: whoever watches it says so by
+//! a command, as does whoever proposes another ISR or a hand-over.
 
 mod allocate_producer_ids;
 mod alter_configs;

@@ -2,6 +2,7 @@
 
 use yak_model::api::Rejection;
 use yak_model::config::FlushMode;
+use yak_model::limits::MAX_LABEL_LEN;
 use yak_model::metadata::{BrokerRegistration, MetadataRecord, PartitionRecord};
 use yak_model::{BrokerEpoch, BrokerId, ClusterId, DirectoryId, ErrorCode, IncarnationId};
 
@@ -10,6 +11,9 @@ use super::command::Decide;
 use super::fence_broker::change_partitions;
 use super::partition_change::PartitionChange;
 use crate::image::Topic;
+
+/// Most log directories of one broker.
+const MAX_DIRECTORIES: usize = 256;
 
 /// Registers a broker process, fenced. The same process asking again gets the registration it has.
 #[derive(Clone, Debug)]
@@ -55,9 +59,7 @@ impl Decide for RegisterBroker {
 
     fn decide(self, draft: &mut Draft<'_>) -> Result<Registered, Rejection> {
         let cluster_id = draft.image().cluster_id();
-        if self.broker_id.get() < 0 {
-            return Err(Rejection::new(ErrorCode::InvalidRequest, "a broker's id is not negative"));
-        }
+        self.check_form()?;
         if let Some(other) = self.cluster_id.filter(|id| *id != cluster_id) {
             let message =
                 format!("broker {} belongs to cluster {other}, this is {cluster_id}", self.broker_id);
@@ -89,6 +91,21 @@ impl Decide for RegisterBroker {
 }
 
 impl RegisterBroker {
+    /// Whether it may stand in the journal.
+    fn check_form(&self) -> Result<(), Rejection> {
+        let rack = self.rack.as_deref().unwrap_or_default();
+        let message = if self.broker_id.get() < 0 {
+            "a broker's id is not negative".to_owned()
+        } else if self.host.len().max(rack.len()) > MAX_LABEL_LEN {
+            format!("a host and a rack have at most {MAX_LABEL_LEN} bytes")
+        } else if self.directory_ids.len() > MAX_DIRECTORIES {
+            format!("a broker has at most {MAX_DIRECTORIES} log directories")
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::new(ErrorCode::InvalidRequest, message))
+    }
+
     fn registration(&self, broker_epoch: BrokerEpoch) -> BrokerRegistration {
         BrokerRegistration {
             broker_id: self.broker_id,

@@ -29,7 +29,7 @@ pub(super) struct Leader {
     /// The log's end when the epoch began; below it are records of earlier leaders.
     pub(super) epoch_start: Offset,
     wanted: u16,
-    /// The committed ISR. Next stage: a pending change of it makes the maximal ISR larger, never the minimum.
+    /// The committed ISR, which is the maximal one while no change of it is under way.
     pub(super) in_sync_replicas: Vec<BrokerId>,
     /// Every replica but this one.
     followers: Vec<Progress>,

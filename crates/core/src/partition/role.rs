@@ -74,6 +74,8 @@ impl<L: ReplicaLog> Replica<L> {
             // What waits goes on waiting in a new epoch of the same leader: its log is still the log.
             role => *role = RoleState::Leader(Leader::new(me, record, self.log.end())),
         }
+        // What was synced before anybody listened.
+        self.durable_end = self.durable_end.max(self.log.durable_end());
         if self.identity.flush == FlushMode::Sync && self.durable_end < self.log.end() {
             self.effects.sync();
         }

@@ -22,8 +22,8 @@ use std::time::SystemTime;
 
 pub use mem::{Crash, Fault, FaultKind, MemDir, Op};
 pub use real::RealDir;
-pub use replace::{read_file, replace_file};
 pub(crate) use replace::{parent, temporary_name};
+pub use replace::{read_file, replace_file};
 pub use yak_record::ReadAt;
 
 /// How [`Dir::open`] treats a file that exists, or does not.

@@ -98,7 +98,10 @@ impl LogDirectory {
         let clean = shutdown::take_marker(&disk)?;
         let (slots, unreadable_slots) = SlotTable::open(disk.clone())?;
         if unreadable_slots > 0 {
-            tracing::warn!(unreadable_slots, "synced-offset slots cannot be read: their logs are checked whole");
+            tracing::warn!(
+                unreadable_slots,
+                "synced-offset slots cannot be read: their logs are checked whole"
+            );
         }
         let clock = ClockWatch::open(&disk)?;
         let core = Arc::new(Core::new(disk, slots, stored, &options));

@@ -174,9 +174,7 @@ impl LogDirectory {
                 partition_metadata::write(disk, dir, expected)?;
                 Ok(partition_metadata::sync(disk, dir)?)
             }
-            Err(OpenError::Malformed { path, problem }) => {
-                Err(LogError::Malformed { path, problem })
-            }
+            Err(OpenError::Malformed { path, problem }) => Err(LogError::Malformed { path, problem }),
             Err(OpenError::Storage(failure)) => Err(failure.into()),
             Err(other) => Err(LogError::Malformed { path: disk.full(dir), problem: other.to_string() }),
         }
@@ -346,4 +344,3 @@ pub(super) fn find(core: &Core) -> Result<Vec<FoundPartition>, OpenError> {
     }
     Ok(found)
 }
-

@@ -76,9 +76,20 @@ impl SlotTable {
         let (slots, lost) = Slots::parse(&bytes);
         let table = Self { disk, file, slots: Mutex::new(slots) };
         if bytes.get(..SLOT_LEN) != Some(&header()[..]) {
-            table.write_at(&header(), 0)?;
+            table.format()?;
         }
         Ok((table, lost))
+    }
+
+    /// Begins the file anew, durably: what it held must not come back when only its header does.
+    fn format(&self) -> Result<(), StorageFailure> {
+        let path = Path::new(FILE_NAME);
+        *lock(&self.slots) = Slots::default();
+        self.disk.change("truncate", path, self.file.truncate(0))?;
+        self.write_at(&header(), 0)?;
+        self.sync()?;
+        let root = Path::new("");
+        self.disk.change("sync", root, self.disk.dir().sync_dir(root))
     }
 
     pub(crate) fn get(&self, key: SlotKey) -> Option<Slot> {

@@ -169,12 +169,7 @@ impl Flusher {
 }
 
 impl Flusher {
-    fn try_work(
-        &self,
-        core: &Core,
-        state: &mut round::RoundState,
-        due: &Due,
-    ) -> Result<(), StorageFailure> {
+    fn try_work(&self, core: &Core, state: &mut round::RoundState, due: &Due) -> Result<(), StorageFailure> {
         core.check()?;
         if !due.logs.is_empty() {
             state.round(core, &due.logs)?;

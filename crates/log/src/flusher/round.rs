@@ -63,7 +63,10 @@ impl RoundState {
                     core.disk.change("sync", std::path::Path::new(""), result)?;
                     let took = core.elapsed().saturating_sub(now);
                     if took > SLOW {
-                        tracing::info!(?took, "syncing the file system was slow: one file at a time for a while");
+                        tracing::info!(
+                            ?took,
+                            "syncing the file system was slow: one file at a time for a while"
+                        );
                         self.one_by_one_until = now + BACK_OFF;
                     }
                     return Ok(());

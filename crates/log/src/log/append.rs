@@ -24,6 +24,12 @@ struct Summary {
     max_timestamp: TimestampMs,
 }
 
+impl Summary {
+    fn of(first: &BatchHeader) -> Self {
+        Self { records: records(first), max_timestamp: first.max_timestamp }
+    }
+}
+
 impl Log {
     /// Appends a leader's batches: each gets its base offset and `epoch` (and, if the topic says so, `now` as
     /// its time) in place. They must have passed `record::validate`, or come from a `BatchBuilder`; here only
@@ -121,9 +127,9 @@ impl Log {
         let (first, _, rest) = split(batches)?;
         self.check_limits(&first, now)?;
         let verdict = self.producers.check(&first)?;
-        let mut summary = Summary { records: records(&first), max_timestamp: first.max_timestamp };
+        let mut summary = Summary::of(&first);
         if !rest.is_empty() {
-            self.admit_rest(&first, verdict, rest, &mut summary, now)?;
+            summary = self.admit_rest(&first, verdict, rest, now)?;
         }
         Ok(match verdict {
             Verdict::New => ControlFlow::Continue(summary),
@@ -143,9 +149,9 @@ impl Log {
         first: &BatchHeader,
         verdict: Verdict,
         mut rest: &[u8],
-        summary: &mut Summary,
         now: TimestampMs,
-    ) -> Result<(), AppendError> {
+    ) -> Result<Summary, AppendError> {
+        let mut summary = Summary::of(first);
         // Sequences are tried on a copy of what is known of the one producer.
         let mut producers: Producers = self.producers.only(first.producer_id);
         if verdict == Verdict::New {
@@ -173,7 +179,7 @@ impl Log {
             summary.max_timestamp = summary.max_timestamp.max(header.max_timestamp);
             rest = after;
         }
-        Ok(())
+        Ok(summary)
     }
 
     fn check_limits(&self, header: &BatchHeader, now: TimestampMs) -> Result<(), AppendError> {
@@ -187,7 +193,9 @@ impl Log {
         let latest = now.get().saturating_add(self.config.timestamp_after_max_ms);
         let earliest = now.get().saturating_sub(self.config.timestamp_before_max_ms);
         match (known(header.max_timestamp), known(header.base_timestamp)) {
-            (Some(timestamp), _) if timestamp.get() > latest => Err(AppendError::Timestamp { timestamp, now }),
+            (Some(timestamp), _) if timestamp.get() > latest => {
+                Err(AppendError::Timestamp { timestamp, now })
+            }
             (_, Some(timestamp)) if timestamp.get() < earliest => {
                 Err(AppendError::Timestamp { timestamp, now })
             }

@@ -41,8 +41,7 @@ impl Log {
         high_watermark: Option<Offset>,
     ) -> Result<Self, LookupError> {
         let Recovered { segments, epochs, report } = recovered;
-        let range = (report.start, report.end);
-        let producers = load_producers(&core.disk, &identity.dir, &segments, range, core.opened_at)?;
+        let producers = load_producers(&core.disk, &identity.dir, &segments, report.end, core.opened_at)?;
         remove_snapshots_after(&core.disk, &identity.dir, report.end)?;
         let log = Self::assemble(core, identity, config, (segments, epochs), producers);
         log.shared.set_start(report.start);
@@ -62,13 +61,8 @@ impl Log {
         config: LogConfig,
         segments: Segments,
     ) -> Result<Self, StorageFailure> {
-        let log = Self::assemble(
-            core,
-            identity,
-            config,
-            (segments, LeaderEpochs::default()),
-            Producers::default(),
-        );
+        let log =
+            Self::assemble(core, identity, config, (segments, LeaderEpochs::default()), Producers::default());
         log.publish_durable(Offset::ZERO)?;
         Ok(log)
     }
@@ -143,16 +137,17 @@ pub(super) fn remove_snapshots_after(disk: &Disk, dir: &Path, end: Offset) -> Re
     Ok(())
 }
 
-/// Producer state at the end of the log: the newest good snapshot, and the batches after it.
+/// Producer state at the end of the log: the newest good snapshot, and the batches after it. Batches before
+/// the log's start count as well, as long as they are there.
 pub(super) fn load_producers(
     disk: &Disk,
     dir: &Path,
     segments: &Segments,
-    (start, end): (Offset, Offset),
+    end: Offset,
     now: TimestampMs,
 ) -> Result<Producers, LookupError> {
-    let (mut producers, from) = newest_snapshot(disk, dir, end)?.unwrap_or((Producers::default(), start));
-    let from = from.max(start);
+    let (mut producers, from) = newest_snapshot(disk, dir, end)?.unwrap_or_default();
+    let from = from.max(segments[0].base());
     let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
     for segment in &segments[first..] {
         if from < end {

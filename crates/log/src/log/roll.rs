@@ -89,7 +89,8 @@ impl Log {
             return Ok(());
         }
         let segment = Arc::new(Segment::create(&self.core.disk, self.shared.dir(), base)?);
-        let mut dirty: Vec<DirtyFile> = self.active.flush_indexes(true)?.into_iter().map(DirtyFile::from).collect();
+        let mut dirty: Vec<DirtyFile> =
+            self.active.flush_indexes(true)?.into_iter().map(DirtyFile::from).collect();
         dirty.extend(self.write_snapshot(base)?);
         dirty.push(DirtyFile::Dir(self.shared.dir().to_path_buf()));
         lock(&self.shared.sync).dirty.extend(dirty);
@@ -108,7 +109,8 @@ impl Log {
         let path = self.shared.dir().join(names::file_name(offset, names::SNAPSHOT));
         let disk = &self.core.disk;
         let file = disk.dir().open(&path, crate::dir::OpenMode::CreateOrEmpty);
-        let written = file.and_then(|file| file.write_all_at(&self.producers.to_snapshot(), 0).map(|()| file));
+        let written =
+            file.and_then(|file| file.write_all_at(&self.producers.to_snapshot(), 0).map(|()| file));
         match disk.grow("write", &path, written) {
             Ok(file) => Ok(Some(DirtyFile::Other(path, file))),
             Err(failure) if failure.is_out_of_space() => Ok(None),

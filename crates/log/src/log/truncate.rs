@@ -88,6 +88,7 @@ impl Log {
             segment.delete(&self.core.trash, Duration::ZERO)?;
         }
         lock(&self.shared.epochs).clear();
+        remove_snapshots_after(&self.core.disk, self.shared.dir(), Offset::new(-1))?;
         // The new start is durable before a segment begins there; what a power cut brings back of the old ones
         // does not continue from it.
         self.shared.set_start(offset);
@@ -152,7 +153,7 @@ impl Log {
         drop(epochs);
         let segments = self.shared.segments.load_full();
         let known = std::mem::take(&mut self.producers);
-        self.producers = load_producers(disk, dir, &segments, (self.start(), end), TimestampMs::NONE)?;
+        self.producers = load_producers(disk, dir, &segments, end, TimestampMs::NONE)?;
         self.producers.keep_seen(&known);
         Ok(())
     }

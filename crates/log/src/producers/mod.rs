@@ -184,7 +184,10 @@ impl Producers {
         let limit = *quarter;
         let before = self.by_id.len();
         self.by_id.retain(|_, producer| producer.last_seen > limit);
-        tracing::warn!(forgotten = before - self.by_id.len(), "too many idempotent producers in one partition");
+        tracing::warn!(
+            forgotten = before - self.by_id.len(),
+            "too many idempotent producers in one partition"
+        );
     }
 }
 

@@ -1,7 +1,9 @@
 //! Sequences, duplicates, epochs, expiry and snapshots.
 
 use yak_model::LeaderEpoch;
-use yak_record::{BatchBuilder, Compression, ProducerStamp, RecordParts, patch_base_offset, patch_leader_epoch};
+use yak_record::{
+    BatchBuilder, Compression, ProducerStamp, RecordParts, patch_base_offset, patch_leader_epoch,
+};
 
 use super::*;
 
@@ -68,10 +70,7 @@ fn a_newer_epoch_begins_anew_and_fences_the_older() {
     assert_eq!(producers.check(&header(7, 3, 0, 1, 0)), Ok(Verdict::New));
     producers.update(&header(7, 3, 0, 1, 200), NOW);
     let (id, current, found) = (ProducerId::new(7), ProducerEpoch::new(3), ProducerEpoch::new(2));
-    assert_eq!(
-        producers.check(&header(7, 2, 10, 1, 0)),
-        Err(ProducerError::Fenced { id, current, found })
-    );
+    assert_eq!(producers.check(&header(7, 2, 10, 1, 0)), Err(ProducerError::Fenced { id, current, found }));
 }
 
 #[test]

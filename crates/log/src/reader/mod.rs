@@ -104,12 +104,23 @@ impl LogReader {
         };
         let span = segment.span(&first, max_bytes, bound);
         let Some(span) = span.map_err(|error| self.failed(&segment, offset, error))? else {
-            return Ok(Records::EMPTY);
+            return self.beyond(&segment, &first, offset);
         };
         let source = segment.log().map_err(ReadError::Storage)?.clone();
         // A read that is larger than memory is cut by its own limits long before.
         let len = usize::try_from(span.len).unwrap_or(usize::MAX);
         Ok(Records::Stored(StoredRange { source, position: span.position, len }))
+    }
+
+    /// The batch that holds `offset` is not wholly before the bound: there is nothing to read yet, or, if it
+    /// claims to reach beyond the log's end, something is wrong with it.
+    fn beyond(&self, segment: &Segment, first: &FoundBatch, offset: Offset) -> Result<Records, ReadError> {
+        let (next, end) = (first.header.next_offset(), self.log_end());
+        if next <= end {
+            return Ok(Records::EMPTY);
+        }
+        let problem = format!("a batch up to offset {next} in a log that ends at {end}");
+        Err(self.failed(segment, offset, LookupError::Bad { position: first.position, problem }))
     }
 
     /// The segment and batch that hold `offset`, which is in the log.

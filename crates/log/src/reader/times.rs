@@ -104,7 +104,11 @@ impl LogReader {
         })?;
         let bad = |problem: yak_record::BatchError| {
             let problem = problem.to_string();
-            self.failed(segment, batch.header.base_offset, LookupError::Bad { position: batch.position, problem })
+            self.failed(
+                segment,
+                batch.header.base_offset,
+                LookupError::Bad { position: batch.position, problem },
+            )
         };
         let mut scratch = Scratch::new();
         let limits = DecompressionLimits::default();

@@ -52,7 +52,9 @@ impl LogReader {
         }
         let epoch = header.partition_leader_epoch;
         let known = lock(&self.shared.epochs).epoch_at(base);
-        known.filter(|known| *known != epoch).map(|known| format!("leader epoch {epoch} where {known} belongs"))
+        known
+            .filter(|known| *known != epoch)
+            .map(|known| format!("leader epoch {epoch} where {known} belongs"))
     }
 
     fn damaged(&self, position: u64, offset: Offset, problem: String) -> ReadError {

@@ -173,7 +173,9 @@ impl Check<'_> {
             let batch = match scan.next_checked() {
                 Ok(Some(batch)) => batch,
                 Ok(None) => break,
-                Err(ScanError::Bad { position, problem }) => return Ok(Some((position, problem.to_string()))),
+                Err(ScanError::Bad { position, problem }) => {
+                    return Ok(Some((position, problem.to_string())));
+                }
                 Err(ScanError::Io(error)) => {
                     return Err(StorageFailure::new("read", &self.evidence.disk().full(log.path()), error));
                 }
@@ -250,10 +252,7 @@ fn read_epochs(disk: &Disk, dir: &Path) -> Result<Option<LeaderEpochs>, StorageF
 
 /// The segments of a partition's directory, oldest first, and the bases of those that lack an index. What
 /// earlier processes left half-done is removed.
-fn list_segments(
-    disk: &Arc<Disk>,
-    dir: &Arc<Path>,
-) -> Result<(Segments, BTreeSet<Offset>), StorageFailure> {
+fn list_segments(disk: &Arc<Disk>, dir: &Arc<Path>) -> Result<(Segments, BTreeSet<Offset>), StorageFailure> {
     let mut segments = Segments::new();
     let (mut indexed, mut timed) = (BTreeSet::new(), BTreeSet::new());
     for entry in disk.look("list", dir, disk.dir().list(dir))? {

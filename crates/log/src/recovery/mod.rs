@@ -83,7 +83,10 @@ impl fmt::Display for Damage {
             DamageKind::Gap => write!(f, "{file} does not continue the log at offset {offset}")?,
             DamageKind::EndsEarly => write!(f, "{file} ends at offset {offset}")?,
             DamageKind::StartBeyondEnd => {
-                return write!(f, "{file} ends at offset {offset}, before its checkpointed start {durable_end}");
+                return write!(
+                    f,
+                    "{file} ends at offset {offset}, before its checkpointed start {durable_end}"
+                );
             }
         }
         write!(f, " (synced up to {durable_end})")

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use yak_model::Offset;
 
 use super::check::{Checked, Flaw};
-use super::{Cut, Damage, DamageKind, Evidence, OnDamage, RecoverError, RecoveryReport, SetAside, lookup_failed};
+use super::{
+    Cut, Damage, DamageKind, Evidence, OnDamage, RecoverError, RecoveryReport, SetAside, lookup_failed,
+};
 use crate::dir::OpenMode;
 use crate::error::StorageFailure;
 use crate::log::Segments;
@@ -111,11 +113,7 @@ fn cut(
 }
 
 /// The last segment as it is after its file was cut to `size`, with indexes of what is left.
-fn shorten_last(
-    evidence: &Evidence<'_>,
-    segments: &mut Segments,
-    size: u64,
-) -> Result<(), StorageFailure> {
+fn shorten_last(evidence: &Evidence<'_>, segments: &mut Segments, size: u64) -> Result<(), StorageFailure> {
     let Some(last) = segments.pop() else { return Ok(()) };
     let shortened = Segment::existing(evidence.disk(), &evidence.dir, last.base(), size);
     shortened.rebuild_indexes(evidence.index_interval_bytes, false)?;
@@ -183,7 +181,8 @@ fn settle(
 /// Writes the batches of a segment from `synced` on once more, as they are, and syncs them.
 fn rewrite(evidence: &Evidence<'_>, segment: &Segment, synced: Offset) -> Result<u64, RecoverError> {
     let located = segment.locate(synced);
-    let located = located.map_err(|error| lookup_failed(evidence, segment.path(names::LOG), synced, error))?;
+    let located =
+        located.map_err(|error| lookup_failed(evidence, segment.path(names::LOG), synced, error))?;
     let Some(first) = located else { return Ok(0) };
     let (disk, log, size) = (evidence.disk(), segment.log()?, segment.size());
     let mut position = first.position;

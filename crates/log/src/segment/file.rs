@@ -2,14 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use yak_record::ReadAt;
 
-use crate::directory::Trash;
 use crate::dir::File;
+use crate::directory::Trash;
 
 /// What happens to a segment's files when nobody uses them any more: nothing, or removal.
 #[derive(Debug, Default)]

@@ -5,15 +5,14 @@
 //! risen since the last one; at roll and close a last time entry is added.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use yak_model::{Offset, TimestampMs};
 use yak_record::BatchHeader;
 
 use super::index::{IndexFile, OffsetEntry, TimeEntry, WrittenPart};
-use super::{known, names};
-use crate::dir::File;
+use super::{NamedFiles, known, names};
 use crate::disk::Disk;
 use crate::error::StorageFailure;
 
@@ -119,7 +118,7 @@ impl Indexes {
         self.times.flush()
     }
 
-    pub(super) fn files(&self) -> Vec<(PathBuf, Arc<dyn File>)> {
+    pub(super) fn files(&self) -> NamedFiles {
         let offsets = self.offsets.file().map(|file| (self.offsets.path().to_owned(), file));
         let times = self.times.file().map(|file| (self.times.path().to_owned(), file));
         offsets.into_iter().chain(times).collect()

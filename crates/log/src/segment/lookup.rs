@@ -30,7 +30,10 @@ pub(crate) struct Span {
 pub(crate) enum LookupError {
     Storage(StorageFailure),
     /// What is at the position is not a batch of this log.
-    Bad { position: u64, problem: String },
+    Bad {
+        position: u64,
+        problem: String,
+    },
 }
 
 impl From<StorageFailure> for LookupError {
@@ -47,7 +50,8 @@ impl Segment {
         }
         let reached = |batch: &FoundBatch| batch.header.last_offset() >= target;
         let start = self.indexed(|entry| self.absolute(entry.relative) <= target)?;
-        let (position, from) = start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
+        let (position, from) =
+            start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
         self.walk(position, from, reached)
     }
 
@@ -108,22 +112,20 @@ impl Segment {
         }
         let last = lock(&self.indexes).last_time_entry();
         let last = self.disk.look("read", &self.path(names::TIME_INDEX), last)?;
-        let mut max = None;
-        if let Some(entry) = last
-            && self.confirmed(entry)?.is_some()
-        {
-            max = Some(MaxTimestamp { timestamp: entry.timestamp, relative: entry.relative });
-        } else {
-            self.walk(0, self.base, |batch| {
-                let relative = self.relative(batch.header.last_offset());
-                if let (Some(timestamp), Some(relative)) = (known(batch.header.max_timestamp), relative)
-                    && max.is_none_or(|max: MaxTimestamp| max.timestamp < timestamp)
-                {
-                    max = Some(MaxTimestamp { timestamp, relative });
-                }
-                false
-            })?;
-        }
+        // The last entries may have been lost with the power: what comes after the last one is looked at.
+        let start = last.map(|entry| self.confirmed(entry)).transpose()?.flatten();
+        let (position, from) =
+            start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
+        let mut max: Option<MaxTimestamp> = None;
+        self.walk(position, from, |batch| {
+            let relative = self.relative(batch.header.last_offset());
+            if let (Some(timestamp), Some(relative)) = (known(batch.header.max_timestamp), relative)
+                && max.is_none_or(|max| max.timestamp < timestamp)
+            {
+                max = Some(MaxTimestamp { timestamp, relative });
+            }
+            false
+        })?;
         lock(&self.indexes).set_max(max);
         Ok(max)
     }
@@ -131,7 +133,8 @@ impl Segment {
     /// The offset after the last batch; the walk from the last entry also checks that the file ends with one.
     pub(crate) fn end_offset(&self) -> Result<Offset, LookupError> {
         let start = self.indexed(|_| true)?;
-        let (position, from) = start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
+        let (position, from) =
+            start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
         let mut end = from;
         self.walk(position, from, |batch| {
             end = batch.header.next_offset();
@@ -146,7 +149,11 @@ impl Segment {
     }
 
     /// Calls `visit` with every batch from the one that holds `from`.
-    pub(crate) fn for_each(&self, from: Offset, mut visit: impl FnMut(&FoundBatch)) -> Result<(), LookupError> {
+    pub(crate) fn for_each(
+        &self,
+        from: Offset,
+        mut visit: impl FnMut(&FoundBatch),
+    ) -> Result<(), LookupError> {
         let Some(first) = self.locate(from)? else { return Ok(()) };
         self.walk(first.position, first.header.base_offset, |batch| {
             visit(batch);
@@ -200,7 +207,8 @@ impl Segment {
     /// The batch of the last offset entry for which `holds`, if there is one and it is right.
     fn indexed(&self, holds: impl Fn(&OffsetEntry) -> bool) -> Result<Option<FoundBatch>, LookupError> {
         let found = lock(&self.indexes).offset_entry(&holds);
-        let found = found.and_then(|found| found.map_or_else(|part| part.search(&holds), |entry| Ok(Some(entry))));
+        let found =
+            found.and_then(|found| found.map_or_else(|part| part.search(&holds), |entry| Ok(Some(entry))));
         let Some(entry) = self.readable(names::INDEX, found)? else { return Ok(None) };
         let batch = self.batch_at(u64::from(entry.position))?;
         Ok(self.trust(batch.filter(|batch| batch.header.last_offset() == self.absolute(entry.relative))))
@@ -208,7 +216,8 @@ impl Segment {
 
     fn time_entry(&self, holds: impl Fn(&TimeEntry) -> bool) -> Result<Option<TimeEntry>, LookupError> {
         let found = lock(&self.indexes).time_entry(&holds);
-        let found = found.and_then(|found| found.map_or_else(|part| part.search(&holds), |entry| Ok(Some(entry))));
+        let found =
+            found.and_then(|found| found.map_or_else(|part| part.search(&holds), |entry| Ok(Some(entry))));
         Ok(self.readable(names::TIME_INDEX, found)?)
     }
 

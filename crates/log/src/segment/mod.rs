@@ -21,7 +21,7 @@ use std::time::Duration;
 use yak_model::{Offset, TimestampMs};
 use yak_record::BatchHeader;
 
-use crate::dir::OpenMode;
+use crate::dir::{File, OpenMode};
 use crate::directory::Trash;
 use crate::disk::Disk;
 use crate::error::StorageFailure;
@@ -33,6 +33,9 @@ pub(crate) use lookup::LookupError;
 pub(crate) use scan::{FoundBatch, Scan, ScanError};
 
 use file::Fate;
+
+/// Open files and their paths.
+pub(crate) type NamedFiles = Vec<(PathBuf, Arc<dyn File>)>;
 
 /// A segment.
 #[derive(Debug)]
@@ -159,7 +162,7 @@ impl Segment {
 
     /// Writes all index entries; at a roll or a close also the last time entry. Returns the files written,
     /// for the flusher. No room is not an error.
-    pub(crate) fn flush_indexes(&self, last: bool) -> Result<Vec<(PathBuf, Arc<dyn crate::dir::File>)>, StorageFailure> {
+    pub(crate) fn flush_indexes(&self, last: bool) -> Result<NamedFiles, StorageFailure> {
         let mut indexes = lock(&self.indexes);
         match indexes.flush(last) {
             Err(failure) if failure.is_out_of_space() => Ok(Vec::new()),

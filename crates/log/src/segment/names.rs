@@ -38,7 +38,9 @@ mod tests {
         assert_eq!(file_name(Offset::new(42), LOG), "00000000000000000042.log");
         assert_eq!(parse("00000000000000000042.log"), Some((Offset::new(42), "log")));
         assert_eq!(parse("00000000000000000042.log.deleted"), Some((Offset::new(42), "log.deleted")));
-        for other in ["42.log", "0000000000000000004x.log", "99999999999999999999.log", "leader-epoch-checkpoint"] {
+        for other in
+            ["42.log", "0000000000000000004x.log", "99999999999999999999.log", "leader-epoch-checkpoint"]
+        {
             assert_eq!(parse(other), None, "{other}");
         }
     }

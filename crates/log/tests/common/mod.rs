@@ -10,11 +10,12 @@ use yak_log::{
     NewLog, OnDamage, ReadError, RecoveryReport,
 };
 use yak_model::{
-    BrokerId, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence,
-    TimestampMs, TopicId, TopicPartition,
+    BrokerId, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId,
+    Sequence, TimestampMs, TopicId, TopicPartition,
 };
 use yak_record::{
-    Batches, BatchBuilder, Compression, DecompressionLimits, ProducerStamp, RecordParts, Records, Scratch, decode,
+    BatchBuilder, Batches, Compression, DecompressionLimits, ProducerStamp, RecordParts, Records, Scratch,
+    decode,
 };
 
 /// The wall clock of tests.

@@ -56,7 +56,12 @@ impl Journal {
         }
         // From here on the new file is the journal, or nobody knows which one is.
         put_in_place(self.dir.as_ref(), &path, self.durable)?;
-        self.file = self.dir.open(&path, OpenMode::Write).map_err(fault(self.dir.as_ref(), &path, "open"))?;
+        let file = self.dir.open(&path, OpenMode::Write).map_err(fault(self.dir.as_ref(), &path, "open"))?;
+        let former = std::mem::replace(&mut self.file, file);
+        // What is history now needs no more room; not getting it back is no harm.
+        if let Err(error) = former.truncate(self.end) {
+            tracing::warn!(%error, "journal_room_not_given_back");
+        }
         self.path = path;
         self.end = bytes.len() as u64;
         (self.base_index, self.base_end) = (self.synced, self.end);

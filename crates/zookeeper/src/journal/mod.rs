@@ -105,6 +105,8 @@ impl Journal {
         // Synced, lest lines that were refused come back after a power cut.
         let truncated = self.file.truncate(self.end).map_err(|error| self.fault("truncate", error));
         self.failed = truncated.is_err();
+        // The room beyond the end went with it.
+        self.reserved = 0;
         match truncated.and_then(|()| self.sync()) {
             Ok(()) => NotWritten::NoRoom(error),
             Err(failed) => NotWritten::Failed(failed),
@@ -129,7 +131,7 @@ impl Journal {
         let wanted = self.end + more + RESERVED_BYTES;
         match self.file.reserve(wanted) {
             Ok(()) => self.reserved = wanted,
-            Err(error) => tracing::warn!(%error, "journal_room_not_reserved"),
+            Err(error) => tracing::debug!(%error, "journal_room_not_reserved"),
         }
     }
 

@@ -113,7 +113,7 @@ async fn it_serves_and_ends_on_a_runtime_too() {
     let dir = || std::sync::Arc::new(RealDir::open(directory.path()).unwrap());
     let zookeeper = Zookeeper::start(dir(), options()).unwrap();
     let handle = zookeeper.handle();
-    let results = handle.create_topics(creation("orders").request, DEFAULTS, true).await.unwrap();
+    let results = handle.submit(creation("orders")).await.unwrap();
     assert_eq!(results[0].as_ref().unwrap_err().code, ErrorCode::ReplicaNotAvailable, "no broker yet");
     let ended = tokio::spawn(async move { handle.ended().await });
     assert!(zookeeper.shutdown().await.is_in_order());

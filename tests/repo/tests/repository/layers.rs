@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // Layer 1: disk, wire, decisions, sockets.
     ("yak-log", &["yak-model", "yak-record"]),
     ("yak-protocol", &["yak-model", "yak-record"]),
-    ("yak-core", &["yak-model", "yak-record"]),
+    ("yak-core", &["yak-model"]),
     ("yak-net", &[]),
     // Layer 2: the client library, and what its programs share.
     ("yak-client", &["yak-model", "yak-protocol", "yak-record"]),
@@ -25,8 +25,8 @@ const EDGES: &[(&str, &[&str])] = &[
         "yak-broker",
         &["yak-core", "yak-log", "yak-model", "yak-net", "yak-protocol", "yak-record", "yak-zookeeper"],
     ),
-    ("yak-producer", &["yak-cli", "yak-client", "yak-model"]),
-    ("yak-consumer", &["yak-cli", "yak-client", "yak-model"]),
+    ("yak-producer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),
+    ("yak-consumer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),
     ("yak-admin", &["yak-cli", "yak-client", "yak-log", "yak-model", "yak-protocol", "yak-record"]),
 ];
 

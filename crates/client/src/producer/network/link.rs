@@ -20,6 +20,7 @@ use yak_protocol::{ProduceHead, parse_produce_reply};
 
 use super::super::batch::Batch;
 use super::super::{ProducerConfig, Slot};
+use super::partition::Partition;
 use crate::connection::{Lines, ReplyError, expect_id};
 use crate::{Address, Connection};
 
@@ -89,8 +90,7 @@ impl Link {
     pub(super) fn push(
         &mut self,
         batch: Batch,
-        topic: &TopicName,
-        partition: PartitionIndex,
+        partition: &Partition,
         leader_epoch: LeaderEpoch,
         deadline: Instant,
     ) {
@@ -98,8 +98,8 @@ impl Link {
         self.pending.push_back(Pending {
             id: self.next_id,
             slot: batch.slot,
-            topic: topic.clone(),
-            partition,
+            topic: partition.topic.clone(),
+            partition: partition.index,
             leader_epoch,
             batch: Some(batch),
             deadline,

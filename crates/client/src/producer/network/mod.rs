@@ -234,7 +234,8 @@ impl Network {
     }
 
     fn refresh_if_due(&mut self, now: Instant) {
-        let is_old = !self.listed.is_empty() && now >= self.refresh.heard + self.cluster.config().metadata_max_age;
+        let is_busy = !self.listed.is_empty() || self.links.values().any(|link| link.deadline().is_some());
+        let is_old = is_busy && now >= self.refresh.heard + self.cluster.config().metadata_max_age;
         let is_due = (self.refresh.is_wanted || is_old) && now >= self.refresh.not_before;
         if !is_due || self.refresh.is_under_way || self.partitions.is_empty() {
             return;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use yak_model::TopicPartition;
+use yak_model::{BrokerId, TopicPartition};
 use yak_model::api::{Acks, Rejection};
 
+use super::super::batch::Batch;
 use super::super::{Acknowledged, Slot};
 use super::connect::Done;
 use super::link::Replied;
@@ -14,7 +15,17 @@ use super::{Dialling, Link, Network, connect, list};
 use crate::ClientError;
 use crate::cluster::Backoff;
 use crate::connection::{ReplyError, plain};
-use yak_model::BrokerId;
+
+/// A batch that is sent just before it is given up still has so long to be answered.
+const LAST_MOMENT: Duration = Duration::from_millis(250);
+
+/// A batch that comes back to be sent again.
+struct Returned {
+    batch: Batch,
+    error: ClientError,
+    /// Not sooner than so long from now.
+    pause: Duration,
+}
 
 impl Network {
     /// Hands batches to the links of their leaders, as far as windows allow.
@@ -60,8 +71,8 @@ impl Network {
             }
             let Some(batch) = partition.next() else { return };
             let patience = now + self.cluster.config().request_timeout;
-            let deadline = patience.min(batch.opened + self.config.delivery_timeout);
-            link.push(batch, &partition.topic, partition.index, leader_epoch, deadline);
+            let end = (batch.opened + self.config.delivery_timeout).max(now + LAST_MOMENT);
+            link.push(batch, partition, leader_epoch, patience.min(end));
         }
     }
 
@@ -162,12 +173,12 @@ impl Network {
                 if partition.is_oldest(batch.ordinal) {
                     partition.want_new_epoch();
                 }
-                self.again(slot, batch, rejection.into(), now, Duration::ZERO);
+                self.again(slot, Returned { batch, error: rejection.into(), pause: Duration::ZERO }, now);
             }
             Verdict::Retry(rejection, pause) => {
                 batch.is_perhaps_written |= verdict::is_perhaps_written(rejection.code);
                 self.learn(slot, &rejection);
-                self.again(slot, batch, rejection.into(), now, pause);
+                self.again(slot, Returned { batch, error: rejection.into(), pause }, now);
             }
         }
     }
@@ -188,17 +199,10 @@ impl Network {
     }
 
     /// Back into the queue. (What is too old there is given up by [`Network::give_up_overdue`].)
-    fn again(
-        &mut self,
-        slot: Slot,
-        batch: super::Batch,
-        error: ClientError,
-        now: Instant,
-        pause: Duration,
-    ) {
+    fn again(&mut self, slot: Slot, returned: Returned, now: Instant) {
         self.reports.retried();
         let partition = &mut self.partitions[slot.0];
-        partition.requeue(batch, error, now, pause);
+        partition.requeue(returned.batch, returned.error, now, returned.pause);
         list(&mut self.listed, partition, slot);
     }
 
@@ -208,7 +212,8 @@ impl Network {
         let Some(link) = self.links.remove(&broker) else { return };
         for pending in link.into_pending() {
             if let Some(batch) = pending.batch {
-                self.again(pending.slot, batch, error.clone(), now, Duration::ZERO);
+                let returned = Returned { batch, error: error.clone(), pause: Duration::ZERO };
+                self.again(pending.slot, returned, now);
             }
         }
         self.refresh.is_wanted |= !self.listed.is_empty();

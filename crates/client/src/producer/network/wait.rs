@@ -34,8 +34,8 @@ impl Network {
     }
 
     fn poll_links(&self, context: &mut Context<'_>) -> bool {
-        // Each is asked, so that each wakes this task.
-        self.links.values().fold(false, |any, link| link.poll_ready(context).is_ready() || any)
+        // Every one is asked, so that every one wakes this task.
+        self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0
     }
 
     /// When something is due although nothing happens.

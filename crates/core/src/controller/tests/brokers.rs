@@ -85,6 +85,22 @@ fn fencing_and_unfencing_twice_is_once() {
 }
 
 #[test]
+fn a_registration_that_cannot_be_is_refused() {
+    let mut rig = Rig::new();
+    let good = rig.registration(1);
+    let bad = [
+        RegisterBroker { broker_id: BrokerId::new(-1), ..good.clone() },
+        RegisterBroker { host: "x".repeat(256), ..good.clone() },
+        RegisterBroker { rack: Some("x".repeat(256)), ..good.clone() },
+        RegisterBroker { directory_ids: vec![home(1); 257], ..good.clone() },
+    ];
+    for registration in bad {
+        assert_eq!(rig.submit(registration).unwrap_err().code, ErrorCode::InvalidRequest);
+    }
+    rig.submit(good).unwrap();
+}
+
+#[test]
 fn a_cluster_is_named_once() {
     let mut rig = Rig::new();
     let refused = rig.submit(CreateCluster { cluster_id: ClusterId::from_random([1; 16]) }).unwrap_err();

@@ -83,6 +83,13 @@ fn refusals_have_kafkas_codes() {
     assert_eq!(rig.alter(of("t"), &[set("colour", "red")]).unwrap_err().code, ErrorCode::InvalidConfig);
     let refused = rig.alter(of("t"), &[unset("retention.m")]).unwrap_err();
     assert_eq!(refused.message, "retention.m: unknown key, did you mean retention.ms?");
+    let long = "x".repeat(40_000);
+    for change in [set(&long, "1"), set("log.retention.ms", &long)] {
+        assert_eq!(
+            rig.alter(ConfigResource::ClusterDefault, &[change]).unwrap_err().code,
+            ErrorCode::InvalidConfig
+        );
+    }
     let stranger = ConfigResource::Broker(BrokerId::new(9));
     assert_eq!(rig.alter(stranger, &[]).unwrap_err().code, ErrorCode::BrokerIdNotRegistered);
 }

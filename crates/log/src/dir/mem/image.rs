@@ -72,8 +72,7 @@ impl<'a> Synced<'a> {
 
 pub(super) fn unsynced(ops: &[Op]) -> Vec<usize> {
     let mut synced = Synced::default();
-    let mut indexes: Vec<usize> =
-        (0..ops.len()).rev().filter(|index| !synced.covers(&ops[*index])).collect();
+    let mut indexes: Vec<usize> = (0..ops.len()).rev().filter(|index| !synced.covers(&ops[*index])).collect();
     indexes.reverse();
     indexes
 }

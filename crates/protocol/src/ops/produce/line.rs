@@ -111,7 +111,10 @@ impl<'de, 'p> LineReader<'de, 'p> {
         if self.parser.builder.is_empty() {
             return Err(self.within(Problem::new("records: must not be empty")));
         }
-        Ok(self.parser.builder.finish(compression, producer))
+        let batch_len = self.parser.builder.encoded_len();
+        let batch = self.parser.builder.finish(compression, producer);
+        self.parser.trim(batch_len);
+        Ok(batch)
     }
 }
 
