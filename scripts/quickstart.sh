@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 command -v cargo >/dev/null || die "cargo is missing; YAK is built with Rust (https://rustup.rs)"
 
-programs=(yak-broker yak-producer yak-consumer yak-topics)
+programs=(yak-broker yak-producer yak-consumer yak-topics yak-status yak-dump-log)
 bin=$(target_directory)/quick
 work=$(mktemp -d)
 broker_pid=
@@ -33,7 +33,12 @@ printf 'order %s\n' 1 2 3 4 5 6 | "$bin/yak-producer" --topic orders
 say "4. Reading needs no permission and takes nothing away: the records stay where they are, at their offsets."
 "$bin/yak-consumer" --topic orders --from-beginning --exit --print partition,offset
 
-say "5. A file of 200,000 lines in, the same file out; one partition, so one order."
+say "5. What the broker keeps: one directory a partition, in it a file of record batches, as Apache Kafka has it."
+data=$(sed 's/.*"data":"\([^"]*\)".*/\1/' "$work/ports.json")
+ls "$data/orders-0"
+"$bin/yak-dump-log" --print-data-log "$data/orders-0/00000000000000000000.log"
+
+say "6. A file of 200,000 lines in, the same file out; one partition, so one order."
 awk 'BEGIN { for (i = 1; i <= 200000; i++) printf "line %d of a file, with ünïcode and \"quotes\"\n", i }' >"$work/in"
 "$bin/yak-topics" --create --topic file --partitions 1
 "$bin/yak-producer" --topic file <"$work/in"
@@ -41,7 +46,10 @@ awk 'BEGIN { for (i = 1; i <= 200000; i++) printf "line %d of a file, with ünï
 cmp "$work/in" "$work/out"
 printf 'cmp: what came out is byte for byte what went in.\n'
 
-say "6. The broker ends; being ephemeral, it takes its data with it."
+say "7. The whole of it on one screen."
+"$bin/yak-status"
+
+say "8. The broker ends; being ephemeral, it takes its data with it."
 stop_broker
 
 cat <<END

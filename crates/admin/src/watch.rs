@@ -28,10 +28,11 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Shows what `screen` gives: once, or every `interval` until a signal or until nobody reads stdout any more.
+/// Screens that cannot be drawn over each other have an empty line between them if `separate`.
 /// A failure ends it only if it is the first thing that happens: a watch outlives a broker's restart.
 pub(crate) async fn run<F: Future<Output = Result<Screen, Failure>>>(
     session: &Session,
-    interval: Option<Duration>,
+    (interval, separate): (Option<Duration>, bool),
     output: &mut Output,
     mut screen: impl FnMut() -> F,
 ) -> Result<Exit, Failure> {
@@ -52,6 +53,9 @@ pub(crate) async fn run<F: Future<Output = Result<Screen, Failure>>>(
             () = session.interrupt.raised() => return Ok(exit),
             () = &mut gone => return Ok(exit),
             () = tokio::time::sleep(interval) => {}
+        }
+        if !in_place && separate {
+            output.buffer().push(b'\n');
         }
         let shown = match session.interrupt.unless_raised(screen()).await {
             Ok(screen) => show(session, &screen, in_place, output),

@@ -110,6 +110,14 @@ impl Broker {
         Ok(())
     }
 
+    /// Tries once more to create logs that could not be created. Whether some still cannot.
+    ///
+    /// # Errors
+    /// The log directory failed.
+    pub(crate) fn apply_pending(&self) -> Result<bool, yak_log::LogError> {
+        self.partitions.apply_pending(&self.image.load())
+    }
+
     /// Has the zookeeper decide, and waits until this broker works by the decision, so that create-then-produce
     /// works.
     ///

@@ -20,6 +20,7 @@ mod clients;
 mod clock;
 pub mod config;
 mod connection;
+mod files;
 mod ops;
 mod partitions;
 mod producer_ids;

@@ -94,13 +94,12 @@ impl Console {
         self.say("warning", "1;33", text);
     }
 
-    /// Says how it went, without a prefix: `3 records acknowledged, 0 failed (0.01 s)`.
-    pub fn summary(&self, text: &str) {
-        if self.json {
-            self.say("summary", "", text);
-        } else if !self.quiet {
-            self.line(&one_line(text));
+    /// Says how it went: `3 records acknowledged, 0 failed (0.01 s)`, or the counts as one JSON object.
+    pub fn summary(&self, text: &str, counts: &[(&str, u64)]) {
+        if self.quiet {
+            return;
         }
+        self.line(&if self.json { summary_json(counts) } else { one_line(text) });
     }
 
     /// Replaces the progress line, at most five times a second, if there is one to show.
@@ -206,6 +205,13 @@ fn failure_json(failure: &Failure) -> String {
     )
 }
 
+/// Counts as one JSON object.
+fn summary_json(counts: &[(&str, u64)]) -> String {
+    let fields: Vec<_> =
+        counts.iter().map(|(name, count)| format!("{}:{count}", json_string(name))).collect();
+    format!(r#"{{"summary":{{{}}}}}"#, fields.join(","))
+}
+
 /// A text as a JSON string.
 fn json_string(text: &str) -> String {
     serde_json::to_string(text).expect("a str is always serializable")
@@ -224,6 +230,12 @@ mod tests {
             failure_json(&failure),
             r#"{"error":{"code":"NOT_ENOUGH_REPLICAS","message":"not enough\nin-sync \"replicas\"","retriable":true}}"#
         );
+    }
+
+    #[test]
+    fn a_summary_in_json_is_counts() {
+        let counts = [("acknowledged", 3), ("failed", 0)];
+        assert_eq!(summary_json(&counts), r#"{"summary":{"acknowledged":3,"failed":0}}"#);
     }
 
     #[test]

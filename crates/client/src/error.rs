@@ -21,7 +21,9 @@ pub enum ClientError {
         why: String,
     },
     /// A broker answered, but what the cluster advertises cannot be reached from here.
-    #[error("connected to {bootstrap}, but the cluster advertises broker {broker_id} as \"{advertised}\", which {why}")]
+    #[error(
+        "connected to {bootstrap}, but the cluster advertises broker {broker_id} as \"{advertised}\", which {why}"
+    )]
     AdvertisedAddress {
         /// The address that answered.
         bootstrap: Address,

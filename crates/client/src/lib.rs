@@ -13,6 +13,34 @@
 //! no further than its owner reads.
 //!
 //! Errors are [`ClientError`]: what failed, where, Kafka's code, whether trying again may help, and a hint.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use yak_client::{ClientConfig, Cluster, Consumer, ConsumerConfig, Event, Producer, ProducerConfig, Record, Stop};
+//! use yak_model::api::TailStart;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = Cluster::connect(ClientConfig::default()).await?;
+//! let topic = "orders".parse()?;
+//!
+//! let mut producer = Producer::start(&cluster, ProducerConfig::default(), |_delivery| {}).await?;
+//! let orders = producer.open(&topic).await?;
+//! producer.send(orders, Record::keyed(b"k", b"hello"), 0).await?;
+//! let stats = producer.close(Duration::from_secs(30)).await;
+//! assert_eq!(stats.acknowledged, 1);
+//!
+//! let mut consumer = Consumer::new(&cluster, ConsumerConfig::default())?;
+//! consumer.assign_topic(&topic, TailStart::Beginning, Stop::AtEnd).await?;
+//! while let Some(event) = consumer.next().await? {
+//!     let Event::Records(chunk) = event else { continue };
+//!     for record in chunk.records() {
+//!         assert_eq!(record.value, Some(&b"hello"[..]));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod address;
 mod admin;

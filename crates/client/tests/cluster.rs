@@ -1,19 +1,26 @@
 //! Reaching a cluster, and saying exactly why not.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;
 
-use support::{Fault, FakeCluster};
+use support::{FakeCluster, Fault};
+use tokio::net::TcpSocket;
 use yak_client::{
-    Address, Admin, ClientConfig, ClientError, Cluster, Consumer, ConsumerConfig, Producer, ProducerConfig, Stop,
+    Address, Admin, ClientConfig, ClientError, Cluster, Consumer, ConsumerConfig, Producer, ProducerConfig,
+    Stop,
 };
 use yak_model::api::TailStart;
 use yak_model::{BrokerId, ErrorCode};
 
-/// A port on which nobody listens.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port on which nobody listens, for as long as the socket that has it lives.
+fn silent_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 fn impatient(bootstrap: Vec<Address>) -> ClientConfig {
@@ -22,7 +29,8 @@ fn impatient(bootstrap: Vec<Address>) -> ClientConfig {
 
 #[tokio::test]
 async fn nobody_there() {
-    let address = Address::new("127.0.0.1", free_port());
+    let (_silent, port) = silent_port();
+    let address = Address::new("127.0.0.1", port);
     let error = Cluster::connect(impatient(vec![address.clone()])).await.unwrap_err();
     assert_eq!(error.to_string(), format!("no broker answered at {address}: connection refused"));
     assert_eq!(error.hint().unwrap(), "start one with `yak-broker --standalone`, or pass --bootstrap-server");
@@ -41,7 +49,8 @@ async fn a_name_that_means_nothing_fails_at_once() {
 async fn somebody_who_never_answers() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
-    let config = ClientConfig { connect_timeout: Duration::from_millis(100), ..impatient(vec![address.clone()]) };
+    let config =
+        ClientConfig { connect_timeout: Duration::from_millis(100), ..impatient(vec![address.clone()]) };
     let error = Cluster::connect(config).await.unwrap_err().to_string();
     let begin = format!("no broker answered at {address}: connected, but no answer within ");
     assert!(error.starts_with(&begin), "{error}");
@@ -60,7 +69,8 @@ async fn somebody_else_on_the_port() {
 async fn any_bootstrap_broker_will_do() {
     let cluster = FakeCluster::start(1).await;
     let mut config = cluster.config();
-    config.bootstrap.insert(0, Address::new("127.0.0.1", free_port()));
+    let (_silent, port) = silent_port();
+    config.bootstrap.insert(0, Address::new("127.0.0.1", port));
     let reached = Cluster::connect(config.clone()).await.unwrap();
     assert_eq!(reached.connected_to(), config.bootstrap[1]);
 }
@@ -71,7 +81,7 @@ async fn an_advertised_address_that_cannot_be_reached_is_named_with_the_one_that
     let topic = cluster.create("t", 1);
     let config = ClientConfig { request_timeout: Duration::from_millis(300), ..cluster.config() };
     let bootstrap = config.bootstrap[0].clone();
-    let port = free_port();
+    let (_silent, port) = silent_port();
     for (advertised, why) in [
         (Address::new("kafka.invalid", 9092), "does not resolve from here".to_owned()),
         (Address::new("127.0.0.1", port), "cannot be reached from here: connection refused".to_owned()),

@@ -1,10 +1,12 @@
 //! The consumer against fake brokers: positions, ends, long polling, leaders, faults.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;
 
-use support::{Fault, FakeCluster, FakePartition};
+use support::{FakeCluster, FakePartition, Fault};
 use tokio::time::timeout;
 use yak_client::{
     Assignment, ClientError, Cluster, Consumer, ConsumerConfig, Event, Header, OutOfRange, Producer,
@@ -153,9 +155,14 @@ async fn what_a_record_holds_comes_back() {
     let client = Cluster::connect(cluster.config()).await.unwrap();
     let mut producer = Producer::start(&client, ProducerConfig::default(), |_| {}).await.unwrap();
     let handle = producer.open(&topic).await.unwrap();
-    let headers = [Header::new("plain", Some(b"v")), Header::new("esc\"aped", None), Header::new("raw", Some(b"\xff"))];
+    let headers =
+        [Header::new("plain", Some(b"v")), Header::new("esc\"aped", None), Header::new("raw", Some(b"\xff"))];
     let sent = [
-        Record { headers: &headers, timestamp: Some(TimestampMs::new(77)), ..Record::keyed(b"k\"ey", b"va\nlue") },
+        Record {
+            headers: &headers,
+            timestamp: Some(TimestampMs::new(77)),
+            ..Record::keyed(b"k\"ey", b"va\nlue")
+        },
         Record { value: None, ..Record::keyed(b"\xfe\xff", b"") },
         Record { headers: &headers[..1], ..Record::value(b"\xf0\x9f\x98\x80\x00\x80") },
         Record::value(b""),
@@ -170,8 +177,11 @@ async fn what_a_record_holds_comes_back() {
     while let Some(event) = consumer.next().await.unwrap() {
         let Event::Records(chunk) = event else { continue };
         for record in chunk.records() {
-            let headers: Vec<_> =
-                record.headers.iter().map(|header| (header.key.to_vec(), header.value.map(<[u8]>::to_vec))).collect();
+            let headers: Vec<_> = record
+                .headers
+                .iter()
+                .map(|header| (header.key.to_vec(), header.value.map(<[u8]>::to_vec)))
+                .collect();
             got.push((record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec), headers));
             if record.offset == Offset::ZERO {
                 assert_eq!(record.timestamp, TimestampMs::new(77));
@@ -181,8 +191,11 @@ async fn what_a_record_holds_comes_back() {
     let expected: Vec<_> = sent
         .iter()
         .map(|record| {
-            let headers: Vec<_> =
-                record.headers.iter().map(|header| (header.key.to_vec(), header.value.map(<[u8]>::to_vec))).collect();
+            let headers: Vec<_> = record
+                .headers
+                .iter()
+                .map(|header| (header.key.to_vec(), header.value.map(<[u8]>::to_vec)))
+                .collect();
             (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec), headers)
         })
         .collect();
@@ -218,7 +231,9 @@ async fn an_offset_out_of_range_goes_where_it_is_told() {
     let topic = cluster.create("t", 1);
     produce(&cluster, &topic, 0..50).await;
     cluster.lock().topics.get_mut(&topic).unwrap()[0].log.delete_before(Offset::new(20));
-    for (policy, expected) in [(OutOfRange::Earliest, Some(20)), (OutOfRange::Latest, Some(50)), (OutOfRange::Fail, None)] {
+    for (policy, expected) in
+        [(OutOfRange::Earliest, Some(20)), (OutOfRange::Latest, Some(50)), (OutOfRange::Fail, None)]
+    {
         let config = ConsumerConfig { out_of_range: policy, ..Default::default() };
         let mut consumer = consumer(&cluster, config).await;
         consumer.assign_topic(&topic, TailStart::Offset(Offset::new(3)), Stop::Never).await.unwrap();
@@ -237,7 +252,9 @@ async fn a_new_leader_is_followed_and_told() {
     let cluster = FakeCluster::start(2).await;
     let topic = cluster.create("t", 1);
     produce(&cluster, &topic, 0..10).await;
-    let mut consumer = consumer(&cluster, ConsumerConfig { max_wait: Duration::from_millis(50), ..Default::default() }).await;
+    let mut consumer =
+        consumer(&cluster, ConsumerConfig { max_wait: Duration::from_millis(50), ..Default::default() })
+            .await;
     consumer.assign_topic(&topic, TailStart::Beginning, Stop::Never).await.unwrap();
     assert_eq!(next_values(&mut consumer).await, numbered(0..10));
     cluster.lead(&topic, 0, Some(2));
@@ -306,7 +323,9 @@ async fn added_partitions_are_read_from_their_beginning() {
     added.log.append(&builder.finish(yak_record::Compression::None, None)).unwrap();
     cluster.lock().topics.get_mut(&topic).unwrap().push(added);
     match next_news(&mut consumer).await {
-        Event::PartitionsAdded { first, total } => assert_eq!((first.to_string(), total), ("t-1".to_owned(), 2)),
+        Event::PartitionsAdded { first, total } => {
+            assert_eq!((first.to_string(), total), ("t-1".to_owned(), 2))
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(next_values(&mut consumer).await, ["early"]);
@@ -316,7 +335,9 @@ async fn added_partitions_are_read_from_their_beginning() {
 async fn a_deleted_topic_is_an_error() {
     let cluster = FakeCluster::start(1).await;
     let topic = cluster.create("t", 1);
-    let mut consumer = consumer(&cluster, ConsumerConfig { max_wait: Duration::from_millis(20), ..Default::default() }).await;
+    let mut consumer =
+        consumer(&cluster, ConsumerConfig { max_wait: Duration::from_millis(20), ..Default::default() })
+            .await;
     consumer.assign_topic(&topic, TailStart::End, Stop::Never).await.unwrap();
     cluster.lock().topics.remove(&topic);
     let error = timeout(SOON, consumer.next()).await.unwrap().unwrap_err();

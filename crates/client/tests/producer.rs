@@ -1,14 +1,14 @@
 //! The producer against fake brokers: order, acknowledgement, retries, faults.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::{Fault, FakeCluster, eventually};
-use yak_client::{
-    ClientError, Cluster, Outcome, Partitioner, Producer, ProducerConfig, PushError, Record,
-};
+use support::{FakeCluster, Fault, eventually};
+use yak_client::{ClientError, Cluster, Outcome, Partitioner, Producer, ProducerConfig, PushError, Record};
 use yak_model::api::Acks;
 use yak_model::{ErrorCode, Offset, PartitionIndex, TopicName};
 
@@ -54,7 +54,8 @@ fn numbered(range: std::ops::Range<u64>) -> Vec<String> {
 async fn records_arrive_in_order_and_each_is_reported_once() {
     let cluster = FakeCluster::start(1).await;
     let topic = cluster.create("t", 1);
-    let (mut producer, log) = start(&cluster, ProducerConfig { batch_records: 10, ..Default::default() }).await;
+    let (mut producer, log) =
+        start(&cluster, ProducerConfig { batch_records: 10, ..Default::default() }).await;
     send(&mut producer, &topic, 0..1_000).await;
     assert!(producer.flush(SOON).await);
     assert_eq!(cluster.values(&topic, 0), numbered(0..1_000));
@@ -143,7 +144,8 @@ async fn a_lost_reply_is_retried_without_a_duplicate() {
         let cluster = FakeCluster::start(1).await;
         let topic = cluster.create("t", 1);
         cluster.script("produce", [Fault::None, fault.clone(), Fault::None, fault]);
-        let (mut producer, log) = start(&cluster, ProducerConfig { batch_records: 7, ..Default::default() }).await;
+        let (mut producer, log) =
+            start(&cluster, ProducerConfig { batch_records: 7, ..Default::default() }).await;
         send(&mut producer, &topic, 0..100).await;
         assert!(producer.flush(SOON).await);
         assert_eq!(cluster.values(&topic, 0), numbered(0..100));
@@ -178,8 +180,13 @@ async fn a_refused_batch_fails_alone_and_those_behind_it_arrive() {
     let mut expected = numbered(0..30);
     expected.drain(5..10);
     assert_eq!(cluster.values(&topic, 0), expected);
-    let failed: Vec<_> =
-        log.lock().unwrap().iter().filter(|(_, what)| what == "failed INVALID_RECORD").map(|(token, _)| *token).collect();
+    let failed: Vec<_> = log
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(_, what)| what == "failed INVALID_RECORD")
+        .map(|(token, _)| *token)
+        .collect();
     assert_eq!(failed, [5, 6, 7, 8, 9]);
     let stats = producer.close(SOON).await;
     assert_eq!((stats.acknowledged, stats.failed), (25, 5));
@@ -378,7 +385,10 @@ async fn contradictions_are_refused() {
     let cluster = FakeCluster::start(1).await;
     let client = Cluster::connect(cluster.config()).await.unwrap();
     for (config, problem) in [
-        (ProducerConfig { acks: Acks::Leader, ..Default::default() }, "an idempotent producer needs acks=all"),
+        (
+            ProducerConfig { acks: Acks::Leader, ..Default::default() },
+            "an idempotent producer needs acks=all",
+        ),
         (
             ProducerConfig { max_in_flight: 6, ..Default::default() },
             "max.in.flight.requests.per.connection must be 1 to 5",
@@ -396,10 +406,12 @@ async fn new_partitions_are_used_and_deleted_topics_fail() {
     let (mut producer, log) = start(&cluster, ProducerConfig::default()).await;
     send(&mut producer, &topic, 0..4).await;
     assert!(producer.flush(SOON).await);
-    cluster.lock().topics.get_mut(&topic).unwrap().push(support::FakePartition {
-        leader: Some(1.into()),
-        ..Default::default()
-    });
+    cluster
+        .lock()
+        .topics
+        .get_mut(&topic)
+        .unwrap()
+        .push(support::FakePartition { leader: Some(1.into()), ..Default::default() });
     let mut number = 4;
     while cluster.values(&topic, 1).is_empty() {
         send(&mut producer, &topic, number..number + 1).await;

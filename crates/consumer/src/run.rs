@@ -53,7 +53,7 @@ pub async fn run(args: ConsumerArgs, session: Session) -> Result<Exit, Failure> 
     }
     let read = reader.read;
     reader.consumer.close();
-    session.console.summary(&format!("Processed a total of {read} messages"));
+    session.console.summary(&format!("Processed a total of {read} messages"), &[("messages", read)]);
     let bounded = plan.is_bounded;
     match end? {
         End::Complete => Ok(Exit::Done),

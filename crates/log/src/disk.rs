@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::dir::{Dir, is_out_of_space};
+use crate::dir::{Dir, is_refused_for_now};
 use crate::error::StorageFailure;
 
 /// A `Dir` whose failures are final.
@@ -54,7 +54,7 @@ impl Disk {
         result.map_err(|source| self.fail(StorageFailure::new(operation, &self.full(path), source)))
     }
 
-    /// As [`Disk::change`], but having no room is not final.
+    /// As [`Disk::change`], but having no room, or too many open files, is not final.
     pub(crate) fn grow<T>(
         &self,
         operation: &'static str,
@@ -62,7 +62,7 @@ impl Disk {
         result: io::Result<T>,
     ) -> Result<T, StorageFailure> {
         match result {
-            Err(source) if is_out_of_space(&source) => {
+            Err(source) if is_refused_for_now(&source) => {
                 Err(StorageFailure::new(operation, &self.full(path), source))
             }
             result => self.change(operation, path, result),

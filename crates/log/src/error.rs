@@ -15,7 +15,8 @@ use crate::recovery::Damage;
 /// An operation of the file system that failed.
 ///
 /// A failed write, sync, truncation or rename is final: the log directory is offline from then on, and every
-/// later append or sync fails with the same failure. No room is the exception: it heals.
+/// later append or sync fails with the same failure. The exceptions are no room and too many open files, which
+/// heal.
 #[derive(Clone, Debug, Error)]
 #[error("cannot {operation} {}: {source}", path.display())]
 pub struct StorageFailure {
@@ -33,10 +34,15 @@ impl StorageFailure {
         Self { operation, path: path.to_owned(), source: Arc::new(source) }
     }
 
-    /// Whether there was no room, which heals.
+    /// Whether there was no room, or too many files were open, which heals.
     #[must_use]
-    pub fn is_out_of_space(&self) -> bool {
-        crate::dir::is_out_of_space(&self.source)
+    pub fn is_refused_for_now(&self) -> bool {
+        crate::dir::is_refused_for_now(&self.source)
+    }
+
+    /// Whether too many files were open: nothing was done.
+    pub(crate) fn is_out_of_files(&self) -> bool {
+        crate::dir::is_out_of_files(&self.source)
     }
 }
 
@@ -54,6 +60,9 @@ pub enum AppendError {
         /// Bytes that appends leave free.
         reserve: u64,
     },
+    /// Too many files are open; appends work again when some are closed.
+    #[error("refused for now: {0}")]
+    Refused(StorageFailure),
     /// A batch is malformed.
     #[error("{0}")]
     Batch(#[from] BatchError),
@@ -154,7 +163,7 @@ impl AppendError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Offline(_) | Self::NoRoom { .. } => ErrorCode::KafkaStorageError,
+            Self::Offline(_) | Self::NoRoom { .. } | Self::Refused(_) => ErrorCode::KafkaStorageError,
             Self::Batch(error) => error.code(),
             Self::Checksum { .. } => ErrorCode::CorruptMessage,
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,

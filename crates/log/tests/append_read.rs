@@ -34,7 +34,7 @@ fn batches_get_offsets_and_epochs_and_come_back() {
 
 impl Fixture {
     fn append_batch_epoch(&mut self, mut batch: BytesMut, leader_epoch: i32) -> i64 {
-        self.log.append_as_leader(&mut batch, epoch(leader_epoch), NOW).unwrap().base_offset.get()
+        self.log.append_as_leader(&mut batch, epoch(leader_epoch), NOW).expect("appended").base_offset.get()
     }
 }
 
@@ -206,7 +206,7 @@ fn a_follower_appends_what_continues_its_log() {
     while next < 20 {
         let range = leader.reader().read(offset(next), 1000, END).unwrap();
         range.read_into(&mut bytes).unwrap();
-        next = Batches::new(&bytes).count() as i64;
+        next = i64::try_from(Batches::new(&bytes).count()).unwrap();
     }
     let mut follower = Fixture::new(config(FlushMode::Sync));
     follower.log.append_as_follower(&bytes, NOW).unwrap();

@@ -20,11 +20,11 @@ struct Seen {
 
 impl DurableObserver for Seen {
     fn durable(&self, end: Offset) {
-        self.ends.lock().unwrap().push(end);
+        self.ends.lock().expect("no poison").push(end);
     }
 
     fn failed(&self, _: &StorageFailure) {
-        *self.failures.lock().unwrap() += 1;
+        *self.failures.lock().expect("no poison") += 1;
     }
 }
 

@@ -129,6 +129,27 @@ fn damage_below_the_slot_is_refused_and_can_be_set_aside() {
 }
 
 #[test]
+fn damage_is_not_forgotten_by_a_clean_shutdown() {
+    let fixture = filled(FlushMode::Sync, 300);
+    fixture.directory.flush_now().unwrap();
+    let mem = fixture.killed();
+    let (path, len) = last_log(&mem);
+    // In the middle of the last segment, which ends well.
+    mem.tamper(&path, |content| content[len / 2] ^= 4).unwrap();
+    for round in 0..3 {
+        let directory = open_directory(&mem, &yak_log::ManualClock::default());
+        let opened = directory.open_log(&partition(), topic_id(), config(FlushMode::Sync), OnDamage::Refuse);
+        assert!(matches!(opened, Err(LogError::Damaged { .. })), "round {round}");
+        directory.close(Vec::new(), None).unwrap();
+    }
+    // A log that nobody opened is not clean either.
+    let mem = filled(FlushMode::Sync, 10).killed();
+    open_directory(&mem, &yak_log::ManualClock::default()).close(Vec::new(), None).unwrap();
+    let (_, report) = Fixture::open(mem, config(FlushMode::Sync)).unwrap();
+    assert!(!report.clean);
+}
+
+#[test]
 fn a_log_that_ends_below_its_slot_is_damage() {
     for (clean, loss) in [(false, 1), (true, 1), (false, usize::MAX), (true, usize::MAX)] {
         let fixture = filled(FlushMode::Sync, 30);

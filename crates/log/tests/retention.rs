@@ -14,9 +14,13 @@ fn timed(config: LogConfig, count: i64) -> Fixture {
     let mut fixture = Fixture::new(config);
     for n in 0..count {
         let mut bytes = batch(&[(NOW.get() + n * 1000, &[0; 30])], None);
-        fixture.log.append_as_leader(&mut bytes, epoch(0), at(n * 1000)).unwrap();
+        fixture.log.append_as_leader(&mut bytes, epoch(0), at(n * 1000)).expect("appended");
     }
     fixture
+}
+
+fn count(fixture: &Fixture) -> i64 {
+    i64::try_from(values(&fixture.reader()).len()).expect("few")
 }
 
 fn deleted_files(fixture: &Fixture) -> usize {
@@ -33,13 +37,13 @@ fn old_segments_go_by_the_time_of_their_newest_record() {
     assert!(retained.segments > 2 && retained.segments < segments);
     let start = fixture.log.start().get();
     assert!(start <= 151 && start > 100, "{start}: records older than 100 s, as far as whole segments go");
-    assert_eq!(values(&fixture.reader()).len() as i64, 300 - start);
+    assert_eq!(count(&fixture), 300 - start);
     let error = fixture.reader().read(offset(0), 1, END).unwrap_err();
     assert_eq!(error.code(), ErrorCode::OffsetOutOfRange);
     assert_eq!(fixture.log.retain(&clock, END).unwrap().segments, 0);
     let (fixture, report) = fixture.reopen_clean();
     assert_eq!(report.start.get(), start);
-    assert_eq!(values(&fixture.reader()).len() as i64, 300 - start);
+    assert_eq!(count(&fixture), 300 - start);
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn truncation_removes_whole_batches_and_lowers_what_was_promised() {
         assert_eq!(next, end);
         fixture.directory.flush_now().unwrap();
         assert_eq!(fixture.log.durable_end(), offset(end + 1));
-        assert_eq!(values(&fixture.reader()).len() as i64, end + 1);
+        assert_eq!(count(&fixture), end + 1);
     }
 }
 

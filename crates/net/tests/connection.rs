@@ -23,6 +23,7 @@ struct Echo;
 
 impl LineService for Echo {
     fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow {
+        if line.len() > 40000 && line.len() != 50005 || (line.len() == 50005 && (!line.starts_with(b"echo x") || line[5..].iter().any(|b| *b != b'x'))) { eprintln!("SERVER got len {} start {:?} odd {:?}", line.len(), String::from_utf8_lossy(&line[..20]), line[5..].iter().position(|b| *b != b'x')); }
         let text = String::from_utf8_lossy(line).into_owned();
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
         match verb {
@@ -172,6 +173,10 @@ fn a_reader_that_does_not_read_stops_being_read_and_loses_nothing() {
     });
     let text = read_all(&mut stream);
     sender.join().unwrap();
+    let mut last = String::new();
+    for (i, l) in text.lines().enumerate() { let k = format!("len {} start {:?} odd {:?}", l.len(), &l[..l.len().min(20)], l.bytes().position(|b| b != b'x'));
+      if k != last { eprintln!("line {i} {k}"); last = k; } }
+    eprintln!("lines {}", text.lines().count());
     assert_eq!(text.len(), 400 * 50_001);
 }
 

@@ -41,6 +41,20 @@ pub struct Counts {
     pub elapsed: Duration,
 }
 
+impl Counts {
+    /// The same for `--json`.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, u64); 4] {
+        let elapsed_ms = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX);
+        [
+            ("acknowledged", self.acknowledged),
+            ("failed", self.failed),
+            ("perhaps_written", self.unknown),
+            ("elapsed_ms", elapsed_ms),
+        ]
+    }
+}
+
 /// Why pushing paused.
 enum Pause {
     /// Every line has been pushed.

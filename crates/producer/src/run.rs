@@ -42,7 +42,7 @@ pub async fn run(args: ProducerArgs, session: Session) -> Result<Exit, Failure> 
     }
     let counts = feeding.finish().await;
 
-    session.console.summary(&summary(&counts, acks));
+    session.console.summary(&summary(&counts, acks), &counts.fields());
     halt.output_result()?;
     let whole = match end? {
         End::Complete => true,

@@ -14,13 +14,19 @@ pub struct BrokerBuilder {
     data: PathBuf,
     args: Vec<String>,
     small_disk_kib: Option<u32>,
+    open_files: Option<u32>,
 }
 
 impl BrokerBuilder {
     /// A standalone broker on a free port with its data under `data`.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { data: data.to_owned(), args: vec!["--port".to_owned(), "0".to_owned()], small_disk_kib: None }
+        Self {
+            data: data.to_owned(),
+            args: vec!["--port".to_owned(), "0".to_owned()],
+            small_disk_kib: None,
+            open_files: None,
+        }
     }
 
     /// Sets a configuration value.
@@ -53,8 +59,20 @@ impl BrokerBuilder {
         self
     }
 
+    /// Lets it open at most so many files and connections together.
+    #[must_use]
+    pub const fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
     fn command(&self) -> Command {
         let program = binary("yak-broker");
+        if let Some(limit) = self.open_files {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {limit} && exec \"$@\""), "sh"]).arg(program);
+            return command;
+        }
         let Some(kib) = self.small_disk_kib else { return Command::new(program) };
         std::fs::create_dir_all(&self.data).unwrap();
         let script = format!("mount -t tmpfs -o size={kib}k tmpfs \"$1\" && shift && exec \"$@\"");

@@ -70,6 +70,18 @@ impl Socket {
         (text("code"), text("message"))
     }
 
+    /// Sends a line; whether the connection is refused for want of room for it (a line that says so, or its end).
+    pub fn ask_or_turned_away(&mut self, line: &str) -> bool {
+        if self.stream.write_all(format!("{line}\n").as_bytes()).is_err() {
+            return true;
+        }
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(count) => count == 0 || line.contains("THROTTLING_QUOTA_EXCEEDED"),
+            Err(_) => true,
+        }
+    }
+
     /// Closes the sending half.
     pub fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();

@@ -128,7 +128,10 @@ fn parse_throughput(text: &str) -> Result<Throughput, String> {
 
 fn parse_record_size(text: &str) -> Result<usize, String> {
     let size = parse_size(text)?;
-    usize::try_from(size).ok().filter(|size| *size > 0).ok_or_else(|| format!("\"{text}\" is not a record's size"))
+    usize::try_from(size)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| format!("\"{text}\" is not a record's size"))
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ async fn read(
         let Ok(event) = event else { break };
         if let Some(Event::Records(chunk)) = event? {
             for record in chunk.records() {
-                read.bytes += (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
+                read.bytes +=
+                    (record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len)) as u64;
             }
             read.records += chunk.len() as u64;
             last = Some(Instant::now());

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use yak_cli::{Exit, Failure, Session};
 use yak_client::{Cluster, Consumer, ConsumerConfig, Event, Producer, ProducerConfig, Record, Stop};
-use yak_model::api::{Acks, TailStart};
 use yak_model::ErrorCode;
+use yak_model::api::{Acks, TailStart};
 
 use super::args::E2eArgs;
 use super::latency::Latencies;
@@ -45,7 +45,10 @@ pub(super) async fn run(args: E2eArgs, session: &Session) -> Result<Exit, Failur
         match tokio::time::timeout(patience, read(&mut consumer, wanted, value)).await {
             Ok(read) => read?,
             Err(_elapsed) => {
-                let message = format!("record {number} was acknowledged, and not read within {} ms", patience.as_millis());
+                let message = format!(
+                    "record {number} was acknowledged, and not read within {} ms",
+                    patience.as_millis()
+                );
                 return Err(Failure::new(ErrorCode::RequestTimedOut, message));
             }
         }

@@ -28,7 +28,9 @@ impl Pace {
     /// How many records are due by now.
     pub(super) fn due_by(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.begin).as_nanos();
-        u64::try_from(nanos * u128::from(self.per_second) / 1_000_000_000).unwrap_or(u64::MAX).saturating_add(1)
+        u64::try_from(nanos * u128::from(self.per_second) / 1_000_000_000)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use yak_cli::{Exit, Failure, Session, messages};
-use yak_client::{ClientError, Cluster, Delivery, Outcome, Producer, ProducerStats, PushError, Record, TopicHandle};
+use yak_client::{
+    ClientError, Cluster, Delivery, Outcome, Producer, ProducerStats, PushError, Record, TopicHandle,
+};
 
 use super::args::ProduceArgs;
 use super::latency::Latencies;
@@ -179,8 +181,10 @@ impl Run<'_> {
 
 fn not_acknowledged(stats: &ProducerStats, why: ClientError) -> Failure {
     let failure = Failure::from(why);
-    let message =
-        format!("{} records failed, {} have an unknown outcome: {}", stats.failed, stats.unknown, failure.message);
+    let message = format!(
+        "{} records failed, {} have an unknown outcome: {}",
+        stats.failed, stats.unknown, failure.message
+    );
     Failure { message, ..failure }
 }
 

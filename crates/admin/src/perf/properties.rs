@@ -37,7 +37,9 @@ pub(super) fn producer_config(
     let (client, mut properties) = client(&args.measure, &args.producer_props)?;
     let defaults = ProducerConfig::default();
     let acks = properties.take("acks", parse_acks)?.unwrap_or(defaults.acks);
-    let size = |given: Option<u64>, default| given.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    let size = |given: Option<u64>, default| {
+        given.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
+    };
     let millis = |given: Option<u64>, default| given.map_or(default, Duration::from_millis);
     let config = ProducerConfig {
         acks,

@@ -55,7 +55,7 @@ impl Tool for StatusArgs {
             let text = if json { json_line(&status) } else { screen::render(&status, console.style()) };
             Ok(Screen { text, failures: Vec::new() })
         };
-        watch::run(&session, self.watch, &mut Output::stdout(), screen).await
+        watch::run(&session, (self.watch, !json), &mut Output::stdout(), screen).await
     }
 }
 

@@ -237,7 +237,12 @@ impl Tool {
         let names: Vec<TopicName> = all.into_iter().flatten().map(|found| found.name).collect();
         let near = nearest(topic.as_str(), names.iter().map(TopicName::as_str));
         let similar = near.and_then(|near| near.parse().ok());
-        ClientError::UnknownTopic { topic: topic.clone(), similar }.into()
+        let mut failure = Failure::from(ClientError::UnknownTopic { topic: topic.clone(), similar });
+        if self.args.action.delete {
+            // Whoever deletes does not want to be told how to create.
+            failure.hint = near.map(|near| format!("did you mean '{near}'?"));
+        }
+        failure
     }
 
     fn refuse(&self, refused: &Rejection, hint: Option<String>) -> Exit {

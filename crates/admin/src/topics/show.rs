@@ -22,7 +22,7 @@ pub(super) async fn run(tool: &Tool, action: Action, topics: &[TopicName]) -> Re
             _ => describe(tool, topics).await,
         }
     };
-    watch::run(&tool.session, interval(&tool.args), &mut output, screen).await
+    watch::run(&tool.session, (interval(&tool.args), !tool.args.output.json), &mut output, screen).await
 }
 
 /// A topic as one line of `--list --json` has it.

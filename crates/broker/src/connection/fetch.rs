@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use yak_model::ErrorCode;
-use yak_model::api::{ClientRole, FetchReply, FetchedPartition, Rejection, Reply};
+use yak_model::Offset;
+use yak_model::api::{ClientRole, FetchReply, FetchedPartition, Reply};
 use yak_net::Outbox;
 use yak_protocol::{FetchEncoder, FetchRequest, RequestId, encode_error};
 use yak_record::Records;
 
 use super::Connection;
 use crate::answer::{Answer, Outcome};
+use crate::broker::Broker;
 use crate::clients::Registration;
 use crate::ops;
 
@@ -29,10 +30,26 @@ pub(super) fn fetch(
     for entry in &request.fetch.entries {
         client.asked(&entry.topic, entry.partition, entry.offset);
     }
-    match ops::fetch::fetch(&connection.broker, request.fetch.clone()) {
+    let answer = if connection.sequence.is_clear() {
+        ops::fetch::fetch(&connection.broker, request.fetch.clone())
+    } else {
+        let (turn, broker) = (connection.sequence.turn(), Arc::clone(&connection.broker));
+        let fetch = request.fetch.clone();
+        Answer::later(async move {
+            turn.wait().await;
+            match ops::fetch::fetch(&broker, fetch) {
+                Answer::Now(outcome) => outcome,
+                Answer::Later(outcome) => outcome.await,
+            }
+        })
+    };
+    let broker = Arc::clone(&connection.broker);
+    match answer {
         Answer::Now(outcome) => {
             let encoder = &mut connection.fetch_encoder;
-            outbox.reply(|out| encode(out, encoder, (id.as_ref(), &request), outcome, Some(&client)));
+            outbox.reply(|out| {
+                encode(out, (&broker, encoder), (id.as_ref(), &request), outcome, Some(&client))
+            });
         }
         Answer::Later(outcome) => {
             // A held fetch does not keep a client registered that has gone.
@@ -41,7 +58,13 @@ pub(super) fn fetch(
                 let mut out = BytesMut::new();
                 let (outcome, mut encoder) = (outcome.await, FetchEncoder::default());
                 let client = client.upgrade();
-                encode(&mut out, &mut encoder, (id.as_ref(), &request), outcome, client.as_deref());
+                encode(
+                    &mut out,
+                    (&broker, &mut encoder),
+                    (id.as_ref(), &request),
+                    outcome,
+                    client.as_deref(),
+                );
                 out
             });
         }
@@ -50,7 +73,7 @@ pub(super) fn fetch(
 
 fn encode(
     out: &mut BytesMut,
-    encoder: &mut FetchEncoder,
+    (broker, encoder): (&Broker, &mut FetchEncoder),
     (id, request): (Option<&RequestId>, &FetchRequest),
     outcome: Outcome<FetchReply<Records>>,
     client: Option<&Registration>,
@@ -59,7 +82,9 @@ fn encode(
         Ok(reply) => reply,
         Err(rejection) => return encode_error(out, id, &rejection),
     };
-    let partitions = reply.body.partitions.into_iter().map(load).collect();
+    let wanted = request.fetch.entries.iter().map(|entry| entry.offset);
+    let fetched = reply.body.partitions.into_iter().zip(wanted);
+    let partitions = fetched.map(|(fetched, offset)| load(broker, fetched, offset)).collect();
     let reply = Reply { body: FetchReply { partitions }, throttle_ms: reply.throttle_ms };
     let sent = encoder.encode(out, id, request, &reply);
     let Some(client) = client else { return };
@@ -68,18 +93,16 @@ fn encode(
     }
 }
 
-/// Reads the batches of a partition from disk.
-fn load(fetched: FetchedPartition<Records>) -> FetchedPartition<BytesMut> {
+/// Reads the batches of a partition from disk, and checks that they are what was written.
+fn load(broker: &Broker, fetched: FetchedPartition<Records>, offset: Offset) -> FetchedPartition<BytesMut> {
     let FetchedPartition { topic, partition, high_watermark, log_start_offset, records } = fetched;
     let records = records.and_then(|records| {
         let mut bytes = BytesMut::new();
-        match records.read_into(&mut bytes) {
-            Ok(()) => Ok(bytes),
-            Err(error) => {
-                let message = format!("{topic}-{partition}: the log cannot be read: {error}");
-                Err(Rejection::new(ErrorCode::KafkaStorageError, message))
-            }
+        if !records.is_empty() {
+            let hosted = broker.partition(&topic, partition)?;
+            hosted.load(&records, offset, &mut bytes)?;
         }
+        Ok(bytes)
     });
     FetchedPartition { topic, partition, high_watermark, log_start_offset, records }
 }

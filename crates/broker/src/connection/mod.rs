@@ -6,6 +6,7 @@
 
 mod fetch;
 mod refusal;
+mod sequence;
 mod stream;
 
 use std::future::Future;
@@ -25,7 +26,9 @@ use crate::answer::{Answer, Outcome};
 use crate::broker::Broker;
 use crate::clients::Registration;
 use crate::ops;
-use crate::ops::produce::{Deferred, is_answered};
+use crate::ops::produce::is_answered;
+
+use self::sequence::Sequence;
 
 /// Name and version of this software, as `hello` tells it.
 const SOFTWARE: &str = concat!("yak-broker/", env!("CARGO_PKG_VERSION"));
@@ -56,7 +59,7 @@ impl ServiceFactory for Connections {
             parser: Parser::new(),
             software: None,
             registration: None,
-            deferred: Deferred::default(),
+            sequence: Sequence::default(),
             fetch_encoder: FetchEncoder::default(),
         }
     }
@@ -76,7 +79,7 @@ pub(crate) struct Connection {
     parser: Parser,
     software: Option<String>,
     registration: Option<Arc<Registration>>,
-    deferred: Deferred,
+    sequence: Sequence,
     fetch_encoder: FetchEncoder,
 }
 
@@ -108,19 +111,13 @@ impl LineService for Connection {
 
 impl Connection {
     fn handle(&mut self, id: Option<RequestId>, request: Request, outbox: &mut Outbox) -> Flow {
-        let broker = &self.broker;
-        let shared = || Arc::clone(broker);
+        let broker = Arc::clone(&self.broker);
         match request {
             Request::Produce(request) => self.produce(id, request, outbox),
             Request::Fetch(request) => fetch::fetch(self, id, request, outbox),
             Request::Tail(request) => {
                 let registration = self.registered(ClientRole::Consumer, &request.topics);
-                return Flow::Stream(Box::new(stream::TailStream::new(
-                    Arc::clone(&self.broker),
-                    id,
-                    request,
-                    registration,
-                )));
+                return Flow::Stream(Box::new(stream::TailStream::new(broker, id, request, registration)));
             }
             Request::Hello(request) => reply(id, self.hello(request), outbox),
             Request::Register(request) => reply(id, self.register(request), outbox),
@@ -129,53 +126,94 @@ impl Connection {
                 reply(id, Ok(Reply::new(Done)), outbox);
             }
             Request::ListOffsets(request) => {
-                reply(id, ops::list_offsets::list_offsets(broker, request), outbox)
+                self.look(id, outbox, move || ops::list_offsets::list_offsets(&broker, request));
             }
             Request::DescribeConfigs(request) => {
-                reply(id, ops::configs::describe_configs(broker, request), outbox)
+                self.look(id, outbox, move || ops::configs::describe_configs(&broker, request));
             }
-            Request::Status => reply(id, ops::status::status(broker), outbox),
-            Request::Metadata(request) => later(id, ops::metadata::metadata(shared(), request), outbox),
+            Request::Status => self.look(id, outbox, move || ops::status::status(&broker)),
+            Request::Metadata(request) => self.change(id, ops::metadata::metadata(broker, request), outbox),
             Request::CreateTopics(request) => {
-                later(id, ops::topics::create_topics(shared(), request), outbox)
+                self.change(id, ops::topics::create_topics(broker, request), outbox);
             }
             Request::DeleteTopics(request) => {
-                later(id, ops::topics::delete_topics(shared(), request), outbox)
+                self.change(id, ops::topics::delete_topics(broker, request), outbox);
             }
             Request::CreatePartitions(request) => {
-                later(id, ops::topics::create_partitions(shared(), request), outbox);
+                self.change(id, ops::topics::create_partitions(broker, request), outbox);
             }
             Request::DeleteRecords(request) => {
-                later(id, ops::delete_records::delete_records(shared(), request), outbox);
+                self.change(id, ops::delete_records::delete_records(broker, request), outbox);
             }
             Request::AlterConfigs(request) => {
-                later(id, ops::configs::alter_configs(shared(), request), outbox)
+                self.change(id, ops::configs::alter_configs(broker, request), outbox);
             }
             Request::InitProducerId(request) => {
-                later(id, ops::clients::init_producer_id(shared(), request), outbox);
+                self.change(id, ops::clients::init_producer_id(broker, request), outbox);
             }
         }
         Flow::Continue
+    }
+
+    /// Answers a question, after the changes that were asked for before it.
+    fn look<T: ReplyBody + 'static>(
+        &mut self,
+        id: Option<RequestId>,
+        outbox: &mut Outbox,
+        look: impl FnOnce() -> Outcome<T> + Send + 'static,
+    ) {
+        if self.sequence.is_clear() {
+            return reply(id, look(), outbox);
+        }
+        let turn = self.sequence.turn();
+        later(id, outbox, async move {
+            turn.wait().await;
+            look()
+        });
+    }
+
+    /// Begins a change now, and answers when it is made.
+    fn change<T: ReplyBody + Send + 'static>(
+        &mut self,
+        id: Option<RequestId>,
+        change: impl Future<Output = Outcome<T>> + Send + 'static,
+        outbox: &mut Outbox,
+    ) {
+        let change = self.sequence.begin(change);
+        later(id, outbox, async move { change.await.unwrap_or_else(|failed| Err(failure(&failed))) });
     }
 
     fn produce(&mut self, id: Option<RequestId>, request: Produce, outbox: &mut Outbox) {
         let topics =
             request.entries.first().map(|entry| std::slice::from_ref(&entry.topic)).unwrap_or_default();
         let registration = self.registered(ClientRole::Producer, topics);
-        match ops::produce::produce(&self.broker, &self.deferred, request) {
-            Answer::Now(outcome) => {
-                outbox.reply(|out| produced(out, id.as_ref(), &outcome, Some(&registration)))
+        let outcome = if self.sequence.is_clear() && !ops::produce::creates_topics(&self.broker, &request) {
+            match ops::produce::produce(&self.broker, request) {
+                Answer::Now(outcome) => {
+                    return outbox.reply(|out| produced(out, id.as_ref(), &outcome, Some(&registration)));
+                }
+                Answer::Later(outcome) => outcome,
             }
-            Answer::Later(outcome) => {
-                let registration = Arc::downgrade(&registration);
-                outbox.hold(async move {
-                    let mut out = BytesMut::new();
-                    let outcome = outcome.await;
-                    produced(&mut out, id.as_ref(), &outcome, registration.upgrade().as_deref());
-                    out
-                });
-            }
-        }
+        } else {
+            let broker = Arc::clone(&self.broker);
+            // The next request's turn comes when this one's records are appended, not when they are acknowledged.
+            let append =
+                self.sequence.begin(async move { ops::produce::create_and_produce(&broker, request).await });
+            Box::pin(async move {
+                match append.await {
+                    Ok(Answer::Now(outcome)) => outcome,
+                    Ok(Answer::Later(outcome)) => outcome.await,
+                    Err(failed) => Err(failure(&failed)),
+                }
+            })
+        };
+        let registration = Arc::downgrade(&registration);
+        outbox.hold(async move {
+            let mut out = BytesMut::new();
+            let outcome = outcome.await;
+            produced(&mut out, id.as_ref(), &outcome, registration.upgrade().as_deref());
+            out
+        });
     }
 
     fn hello(&mut self, request: Hello) -> Outcome<HelloReply> {
@@ -241,12 +279,17 @@ fn reply<T: ReplyBody>(id: Option<RequestId>, outcome: Outcome<T>, outbox: &mut 
 
 fn later<T: ReplyBody + 'static>(
     id: Option<RequestId>,
-    outcome: impl Future<Output = Outcome<T>> + Send + 'static,
     outbox: &mut Outbox,
+    outcome: impl Future<Output = Outcome<T>> + Send + 'static,
 ) {
     outbox.hold(async move {
         let mut out = BytesMut::new();
         encode_reply(&mut out, id.as_ref(), &outcome.await);
         out
     });
+}
+
+/// The task of a request panicked, or the broker's runtime is ending.
+fn failure(failed: &tokio::task::JoinError) -> Rejection {
+    Rejection::new(ErrorCode::UnknownServerError, format!("the request was not finished: {failed}"))
 }

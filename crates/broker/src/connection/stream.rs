@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use yak_model::Offset;
 use yak_model::api::{Rejection, Tail};
-use yak_model::{ErrorCode, Offset};
 use yak_net::{StreamStep, Streamer};
 use yak_protocol::{RequestId, TailEncoder, TailWindow, ValueStyle, encode_error};
 
@@ -62,9 +62,7 @@ impl TailStream {
                     let Some(chunk) = tailing.next().await? else { return Ok(StreamStep::End) };
                     let values = if tailing.json_values() { ValueStyle::Json } else { ValueStyle::Text };
                     self.batches.clear();
-                    chunk.records.read_into(&mut self.batches).map_err(|error| {
-                        Rejection::new(ErrorCode::KafkaStorageError, format!("{}: {error}", name(&chunk)))
-                    })?;
+                    tailing.load(&chunk, &mut self.batches)?;
                     let window = TailWindow {
                         from: chunk.from,
                         before: chunk.stop.unwrap_or(Offset::new(i64::MAX)),

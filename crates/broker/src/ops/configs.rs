@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use yak_model::ErrorCode;
 use yak_model::api::{
-    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigEntry, DescribeConfigs, DescribeConfigsReply,
-    DescribedConfigs, Rejection, Reply,
+    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, ConfigEntry, DescribeConfigs,
+    DescribeConfigsReply, DescribedConfigs, Rejection, Reply,
 };
 use yak_model::metadata::ConfigResource;
 
@@ -51,6 +51,14 @@ fn entries(broker: &Broker, resource: &ConfigResource) -> Result<Vec<ConfigEntry
 /// Changes topics' configuration, each resource whole or not at all. Returns when this broker works by it.
 pub(crate) async fn alter_configs(broker: Arc<Broker>, request: AlterConfigs) -> Outcome<AlterConfigsReply> {
     at_most_entries(request.resources.len())?;
+    let of_topics = |(resource, _): &(ConfigResource, Vec<ConfigAlteration>)| {
+        matches!(resource, ConfigResource::Topic(_))
+    };
+    if !request.resources.iter().all(of_topics) {
+        let message =
+            "only topics can be configured while the broker runs; its own keys are set before it starts";
+        return Err(Rejection::new(ErrorCode::InvalidConfig, message));
+    }
     let resources: Vec<ConfigResource> =
         request.resources.iter().map(|(resource, _)| resource.clone()).collect();
     let results = broker.decide(request, ALTER_TIMEOUT_MS).await?;

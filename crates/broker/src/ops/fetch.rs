@@ -24,9 +24,10 @@ pub(crate) fn fetch(broker: &Arc<Broker>, request: Fetch) -> Answer<FetchReply<R
         return Answer::ok(reply);
     }
     let broker = Arc::clone(broker);
+    // From its arrival on, wherever its reply stands in the queue.
+    let wait_ms = request.max_wait_ms.min(MAX_FETCH_WAIT_MS);
+    let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
     Answer::later(async move {
-        let wait_ms = request.max_wait_ms.min(MAX_FETCH_WAIT_MS);
-        let deadline = Instant::now() + Duration::from_millis(wait_ms.into());
         let hosted =
             request.entries.iter().filter_map(|entry| broker.partition(&entry.topic, entry.partition).ok());
         let wait = Wait::new(hosted.collect());

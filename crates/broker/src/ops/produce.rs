@@ -1,11 +1,9 @@
 //! Produce: append record batches to partitions.
 //!
 //! The common case, every partition known and acknowledged at once, is done inline: one lock, one write, no
-//! future. What waits for a sync waits in the partition's core; what must first create its topic, or comes
-//! behind such a request on the same connection, is done later, in order.
+//! future. What waits for a sync waits in the partition's core; what must first create its topic does so before.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -23,51 +21,39 @@ use crate::split::split_by_partition;
 /// Longest that an acknowledgement is waited for, whatever the client asks for.
 const MAX_TIMEOUT_MS: u32 = 300_000;
 
-/// Produces of one connection that are not yet executed, because an earlier one creates its topic first. While
-/// there are any, later ones queue behind them: requests execute in order of arrival.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Deferred(Arc<AtomicUsize>);
-
 /// One appended or refused part of a request.
 enum Part {
     Done(Result<Produced, RefusedProduce>),
     Waiting { partition: Arc<Partition>, answer: oneshot::Receiver<Result<Acknowledged, Rejection>> },
 }
 
-/// Appends every entry, and answers when each is acknowledged as was asked.
-pub(crate) fn produce(broker: &Arc<Broker>, deferred: &Deferred, request: Produce) -> Answer<ProduceReply> {
+/// Whether a produce names a topic that it would have to create first.
+pub(crate) fn creates_topics(broker: &Broker, request: &Produce) -> bool {
     let image = broker.image();
-    let unknown = |entry: &ProduceEntry| image.topic(&entry.topic).is_none() && !entry.topic.is_internal();
-    let creates = broker.config.auto_create_topics && request.entries.iter().any(unknown);
-    if creates || deferred.0.load(Ordering::Relaxed) > 0 {
-        deferred.0.fetch_add(1, Ordering::Relaxed);
-        let (broker, deferred) = (Arc::clone(broker), deferred.clone());
-        return Answer::later(async move {
-            let appended = create_and_append(&broker, request).await;
-            deferred.0.fetch_sub(1, Ordering::Relaxed);
-            match appended {
-                Answer::Now(outcome) => outcome,
-                Answer::Later(outcome) => outcome.await,
-            }
-        });
-    }
-    append(broker, request)
+    let missing = |entry: &ProduceEntry| image.topic(&entry.topic).is_none() && !entry.topic.is_internal();
+    broker.config.auto_create_topics && request.entries.iter().any(missing)
 }
 
-async fn create_and_append(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
-    for entry in &request.entries {
-        if broker.image().topic(&entry.topic).is_none()
-            && !entry.topic.is_internal()
-            && let Err(rejection) = auto_create(broker, &entry.topic).await
-        {
-            // Found missing again below, unless somebody else was luckier; this tells why.
-            tracing::debug!(topic = %entry.topic, %rejection, "topic was not created on first use");
+/// Creates the topics that are missing, if that is allowed, then appends.
+pub(crate) async fn create_and_produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
+    if creates_topics(broker, &request) {
+        for entry in &request.entries {
+            if broker.image().topic(&entry.topic).is_none()
+                && !entry.topic.is_internal()
+                && let Err(rejection) = auto_create(broker, &entry.topic).await
+            {
+                if request.entries.len() == 1 {
+                    return Answer::Now(Err(rejection));
+                }
+                tracing::debug!(topic = %entry.topic, %rejection, "topic was not created on first use");
+            }
         }
     }
-    append(broker, request)
+    produce(broker, request)
 }
 
-fn append(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
+/// Appends every entry, and answers when each is acknowledged as was asked.
+pub(crate) fn produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
     let Produce { acks, timeout_ms, entries } = request;
     let timeout_ms = timeout_ms.min(MAX_TIMEOUT_MS);
     let deadline_ms = broker.clock.now_ms() + u64::from(timeout_ms);

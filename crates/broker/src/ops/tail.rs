@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use tokio::sync::watch;
 use yak_model::api::{OffsetSpec, Rejection, Tail, TailStart};
 use yak_model::{ErrorCode, MetadataIndex, Offset, PartitionIndex, TopicName};
@@ -157,6 +158,11 @@ impl Tailing {
             }
         }
         Ok(None)
+    }
+
+    /// Appends the batches of a chunk to `out`.
+    pub(crate) fn load(&self, chunk: &Chunk, out: &mut BytesMut) -> Result<(), Rejection> {
+        self.cursors[chunk.cursor].partition.load(&chunk.records, chunk.from, out)
     }
 
     /// Of a chunk, `sent` records were sent, and the next is at `next`.

@@ -1,5 +1,6 @@
 //! The partitions of this broker: found through a snapshot that readers never wait for, changed by metadata.
 
+mod apply;
 mod log;
 mod open;
 mod partition;
@@ -11,9 +12,9 @@ use arc_swap::ArcSwap;
 pub(crate) use open::Opened;
 pub(crate) use partition::{Append, Partition};
 use tokio_util::sync::CancellationToken;
-use yak_core::image::{Change, Image, Topic};
+use yak_core::image::Topic;
 use yak_core::partition::ReplicaIdentity;
-use yak_log::{LogConfig, LogDirectory, LogError, NewLog};
+use yak_log::{LogConfig, LogDirectory};
 use yak_model::api::Rejection;
 use yak_model::config::TopicConfig;
 use yak_model::metadata::PartitionRecord;
@@ -28,6 +29,8 @@ pub(crate) enum Hosted {
     Online(Arc<Partition>),
     /// Its log cannot be used, and why.
     Offline(Arc<str>),
+    /// Its log could not be created for want of room or of file descriptors, and why; tried again now and then.
+    Pending(Arc<str>),
 }
 
 /// Hosted partitions of each topic, by number.
@@ -81,7 +84,7 @@ impl Partitions {
     ) -> Result<Arc<Partition>, Rejection> {
         match at(&self.hosted.load(), topic, partition) {
             Some(Hosted::Online(partition)) => Ok(Arc::clone(partition)),
-            Some(Hosted::Offline(reason)) => {
+            Some(Hosted::Offline(reason) | Hosted::Pending(reason)) => {
                 Err(Rejection::new(ErrorCode::KafkaStorageError, reason.to_string()))
             }
             None => {
@@ -94,7 +97,7 @@ impl Partitions {
     /// Why a partition is offline here, if it is.
     pub(crate) fn offline(&self, topic: &TopicName, partition: PartitionIndex) -> Option<String> {
         match at(&self.hosted.load(), topic, partition) {
-            Some(Hosted::Offline(reason)) => Some(reason.to_string()),
+            Some(Hosted::Offline(reason) | Hosted::Pending(reason)) => Some(reason.to_string()),
             Some(Hosted::Online(partition)) => partition.failure(),
             None => None,
         }
@@ -115,71 +118,8 @@ impl Partitions {
         online
     }
 
-    /// Makes this broker's partitions what the newer image says.
-    ///
-    /// # Errors
-    /// The log directory failed.
-    pub(crate) fn apply(&self, older: &Image, newer: &Image) -> Result<(), LogError> {
-        let changes = newer.changes_since(older);
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let mut map = Map::clone(&self.hosted.load());
-        for change in &changes {
-            match change {
-                Change::TopicDeleted(topic) => self.delete_topic(topic, &mut map)?,
-                Change::TopicConfig(topic) => self.configure(topic, &map),
-                Change::TopicCreated(_) | Change::Partition(_) => {}
-            }
-        }
-        let mine: Vec<&PartitionRecord> = changes
-            .iter()
-            .filter_map(|change| match change {
-                Change::Partition(record) if self.hosts(record) => Some(&**record),
-                _ => None,
-            })
-            .collect();
-        self.create(newer, &mine, &mut map)?;
-        for record in mine {
-            let Some(topic) = newer.topic_by_id(record.topic_id) else { continue };
-            if let Some(Hosted::Online(partition)) = at(&map, topic.name(), record.partition) {
-                partition.apply(record, self.min_insync_replicas(topic));
-            }
-        }
-        self.hosted.store(Arc::new(map));
-        Ok(())
-    }
-
     fn hosts(&self, record: &PartitionRecord) -> bool {
         record.replicas.contains(&self.broker_id) || record.adding_replicas.contains(&self.broker_id)
-    }
-
-    /// Creates the logs of partitions that are new here, all together, so that they are synced once.
-    fn create(&self, image: &Image, records: &[&PartitionRecord], map: &mut Map) -> Result<(), LogError> {
-        let new: Vec<NewLog> = records
-            .iter()
-            .filter_map(|record| {
-                let topic = image.topic_by_id(record.topic_id)?;
-                let missing = at(map, topic.name(), record.partition).is_none();
-                missing.then(|| NewLog {
-                    partition: TopicPartition::new(topic.name().clone(), record.partition),
-                    topic_id: topic.id(),
-                    config: self.log_config(topic),
-                })
-            })
-            .collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        for (log, new) in self.directory.create_logs(&new)?.into_iter().zip(&new) {
-            let Some(topic) = image.topic_by_id(new.topic_id) else { continue };
-            put(
-                map,
-                &new.partition,
-                Hosted::Online(self.online_partition(topic, new.partition.partition, log)),
-            );
-        }
-        Ok(())
     }
 
     fn online_partition(
@@ -201,27 +141,6 @@ impl Partitions {
             self.min_insync_replicas(topic),
             (self.clock, self.storage_failed.clone()),
         )
-    }
-
-    fn delete_topic(&self, topic: &Topic, map: &mut Map) -> Result<(), LogError> {
-        let Some(hosted) = map.remove(topic.name()) else { return Ok(()) };
-        for hosted in hosted.into_iter().flatten() {
-            if let Hosted::Online(partition) = hosted
-                && let Some(log) = partition.close()
-            {
-                self.directory.delete_log(log)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn configure(&self, topic: &Topic, map: &Map) {
-        let config = self.log_config(topic);
-        for hosted in map.get(topic.name()).into_iter().flatten() {
-            if let Some(Hosted::Online(partition)) = hosted {
-                partition.configure(config.clone(), self.min_insync_replicas(topic));
-            }
-        }
     }
 
     /// The log's configuration of a topic. Values were checked when they were set; one that a later version

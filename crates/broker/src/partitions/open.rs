@@ -46,7 +46,7 @@ impl Partitions {
                 if let Some(hosted) = self.open_one(topic, record, &id, on_disk)? {
                     match &hosted {
                         Hosted::Online(_) => opened.online += 1,
-                        Hosted::Offline(_) => opened.offline += 1,
+                        Hosted::Offline(_) | Hosted::Pending(_) => opened.offline += 1,
                     }
                     put(&mut map, &id, hosted);
                 }
@@ -87,11 +87,12 @@ impl Partitions {
                 tell(id, &report);
                 Ok(Some(Hosted::Online(self.online_partition(topic, record.partition, log))))
             }
-            Err(error @ LogError::Damaged { .. }) => {
-                tracing::error!(partition = %id, %error, "damaged log stays offline");
+            Err(error) if self.directory.failure().is_some() => Err(error),
+            Err(error) => {
+                // Damage, or a file that cannot be read: of this partition alone.
+                tracing::error!(partition = %id, %error, "log stays offline");
                 Ok(Some(Hosted::Offline(error.to_string().into())))
             }
-            Err(error) => Err(error),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use bytes::BytesMut;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use yak_core::partition::{
@@ -206,6 +207,23 @@ impl Partition {
             Records::EMPTY
         };
         Ok(Read { high_watermark, log_start_offset, records })
+    }
+
+    /// Appends batches that [`Partition::read`] gave for `offset` to `out`, having checked that they are what was
+    /// written: a flipped bit on the disk is reported, never served (INV-19).
+    pub(crate) fn load(
+        &self,
+        records: &Records,
+        offset: Offset,
+        out: &mut BytesMut,
+    ) -> Result<(), Rejection> {
+        let start = out.len();
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::error!(partition = %self.id, %error, "the log cannot be read");
+            Rejection::new(ErrorCode::KafkaStorageError, format!("{}: {error}", self.id))
+        };
+        records.read_into(out).map_err(|error| failed(&error))?;
+        self.reader.verify(&out[start..], offset).map_err(|error| failed(&error))
     }
 
     /// The offset that is asked for, with the timestamp of its record if it was asked for by time.

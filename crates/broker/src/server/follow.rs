@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -11,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::broker::Broker;
+
+/// How often logs that could not be created are tried again.
+const PENDING_EVERY: Duration = Duration::from_secs(1);
 
 /// The thread that follows.
 #[derive(Debug)]
@@ -71,7 +75,13 @@ async fn follow(broker: &Broker) -> Result<(), StartError> {
         if newest.index() > broker.image().index() {
             broker.apply(newest)?;
         }
-        if published.changed().await.is_err() {
+        let pending = broker.apply_pending()?;
+        let changed = tokio::select! {
+            changed = published.changed() => changed,
+            // Only while something is pending: an idle broker has no timer here.
+            () = tokio::time::sleep(PENDING_EVERY), if pending => Ok(()),
+        };
+        if changed.is_err() {
             return Err(StartError::Follow("the zookeeper ended".to_owned()));
         }
     }

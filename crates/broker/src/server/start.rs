@@ -19,7 +19,7 @@ use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, DataDirectory, Loaded};
 use crate::partitions::{Opened, Partitions};
-use crate::random;
+use crate::{files, random};
 
 pub(crate) async fn start(options: Options, stopping: CancellationToken) -> Result<Server, StartError> {
     let Options { loaded: Loaded { config, settings }, ports_file } = options;
@@ -117,7 +117,8 @@ fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
     let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
     let Some(address) = address else { return Err(failed(std::io::ErrorKind::AddrNotAvailable.into())) };
     let settings = &config.connections;
-    Ok(Listener::bind(*address)?.with_caps(settings.max, settings.max_per_ip))
+    let cap = files::connection_cap(settings.max, files::raise_limit());
+    Ok(Listener::bind(*address)?.with_caps(cap, settings.max_per_ip))
 }
 
 /// The address that clients are told. The port that was really taken, where none was chosen.

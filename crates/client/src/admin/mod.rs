@@ -5,9 +5,9 @@ mod offsets;
 use yak_model::BrokerId;
 use yak_model::TopicName;
 use yak_model::api::{
-    AlterConfigs, AlterConfigsReply, CreatePartitions, CreatePartitionsReply, CreateTopics, CreateTopicsReply,
-    DeleteRecords, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DescribeConfigs, DescribeConfigsReply,
-    MetadataReply, StatusReply,
+    AlterConfigs, AlterConfigsReply, CreatePartitions, CreatePartitionsReply, CreateTopics,
+    CreateTopicsReply, DeleteRecords, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DescribeConfigs,
+    DescribeConfigsReply, MetadataReply, StatusReply,
 };
 use yak_protocol::Status;
 

@@ -52,7 +52,8 @@ impl Cluster {
         };
         // The connection is put back only after a whole exchange: when this future is dropped in the middle of
         // one, an answer that nobody waits for must not become the next one's.
-        let mut connection = match questions.take() {
+        let kept = questions.take().and_then(|mut kept| if kept.is_stale() { None } else { Some(kept) });
+        let mut connection = match kept {
             Some(connection) => connection,
             None => self.connect_again(deadline).await?,
         };
@@ -71,7 +72,12 @@ impl Cluster {
         let known = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
         addresses.extend(known.chain(self.config().bootstrap.iter().cloned()));
         let mut seen = Vec::new();
-        addresses.retain(|address| !seen.contains(address) && { seen.push(address.clone()); true });
+        addresses.retain(|address| {
+            !seen.contains(address) && {
+                seen.push(address.clone());
+                true
+            }
+        });
         let connection = connect(self.config(), addresses, deadline).await?;
         if connection.server().cluster_id != self.cluster_id() {
             return Err(ClientError::Protocol {
@@ -79,7 +85,9 @@ impl Cluster {
                 why: "it belongs to another cluster than before".to_owned(),
             });
         }
-        connection.address().clone_into(&mut self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner));
+        connection
+            .address()
+            .clone_into(&mut self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(connection)
     }
 
@@ -116,6 +124,8 @@ pub(super) async fn connect(
     let mut why = None;
     loop {
         let mut any_resolves = false;
+        // Somebody else's port; another address may still be a broker's.
+        let mut stranger = None;
         for address in &addresses {
             let attempt = tokio::select! {
                 attempt = Connection::try_open(address, config) => attempt,
@@ -123,18 +133,20 @@ pub(super) async fn connect(
             };
             match attempt {
                 Ok(connection) => return Ok(connection),
-                Err(OpenError::Talk(error @ (ClientError::Protocol { .. } | ClientError::Rejected(_)))) => {
-                    return Err(error);
-                }
+                Err(OpenError::Talk(error)) if !error.is_retriable() => _ = stranger.get_or_insert(error),
                 Err(error) => {
                     any_resolves |= !matches!(error, OpenError::Dial(DialError::DoesNotResolve));
                     why = Some(reason(&error));
                 }
             }
         }
+        if let Some(stranger) = stranger {
+            return Err(stranger);
+        }
         let pause = backoff.next();
         if !any_resolves || Instant::now() + pause >= deadline {
-            let why = why.unwrap_or_else(|| format!("nothing within {} ms", config.request_timeout.as_millis()));
+            let why =
+                why.unwrap_or_else(|| format!("nothing within {} ms", config.request_timeout.as_millis()));
             return Err(ClientError::NoBroker { addresses: tried, why });
         }
         tracing::info!(addresses = %tried, ?why, "no broker answers yet");

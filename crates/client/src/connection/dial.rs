@@ -87,9 +87,10 @@ mod tests {
 
     #[tokio::test]
     async fn failures_are_plain_words() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        // Bound and not listening: nobody else gets the port meanwhile.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = socket.local_addr().unwrap().port();
         let refused = dial(&Address::new("127.0.0.1", port)).await.unwrap_err();
         assert_eq!(refused.why(), "connection refused");
         assert_eq!(refused.which(), "cannot be reached from here: connection refused");

@@ -31,6 +31,11 @@ impl Lines {
         &mut self.buffer
     }
 
+    /// Bytes received and not yet consumed.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Length of the first line, newline included, if it is there whole.
     pub(crate) fn next_len(&mut self) -> Result<Option<usize>, LineTooLong> {
         if let Some(at) = memchr(b'\n', &self.buffer[self.scanned..]) {

@@ -22,7 +22,7 @@ use crate::{Address, ClientConfig, ClientError};
 const PROTOCOL: (u32, u32) = (1, 1);
 
 /// A connection that has said hello. One request at a time; the producer and the consumer pipeline their own
-/// on what [`Connection::into_parts`] gives.
+/// on its socket.
 ///
 /// After an error (other than a rejection) the connection is of no further use.
 #[derive(Debug)]
@@ -62,7 +62,9 @@ impl Connection {
             Ok(dialled) => dialled.map_err(OpenError::Dial)?,
             Err(_elapsed) => {
                 let waited = config.connect_timeout.as_millis();
-                return Err(OpenError::Dial(DialError::Unreachable(format!("no connection within {waited} ms"))));
+                return Err(OpenError::Dial(DialError::Unreachable(format!(
+                    "no connection within {waited} ms"
+                ))));
             }
         };
         let mut connection = Self {
@@ -98,6 +100,12 @@ impl Connection {
     #[must_use]
     pub const fn server(&self) -> &HelloReply {
         &self.server
+    }
+
+    /// Whether the broker has closed the connection, or said something that nobody asked for.
+    pub(crate) fn is_stale(&mut self) -> bool {
+        let read = self.stream.try_read_buf(self.lines.space());
+        !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Asks, and waits for the answer, at most `timeout`.

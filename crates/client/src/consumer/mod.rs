@@ -16,9 +16,11 @@ mod engine;
 mod event;
 mod headers;
 mod link;
+mod metadata;
 mod outage;
 mod partition;
 mod reading;
+mod replies;
 mod start;
 mod texts;
 

@@ -7,10 +7,10 @@ use yak_model::api::{Fetch, FetchEntry, Rejection};
 use yak_model::{BrokerId, ErrorCode, PartitionIndex, TopicName};
 use yak_protocol::{FetchSink, FetchedHead, FetchedRecord, parse_fetch_reply};
 
+use super::ConsumerConfig;
 use super::chunk::{Chunk, ChunkBuilder};
 use super::link::{Asked, Link};
 use super::partition::Partition;
-use super::ConsumerConfig;
 use crate::connection::{ReplyError, expect_id};
 
 /// What a reply brought.

@@ -70,8 +70,7 @@ impl Producer {
         let config = Arc::new(config);
         let shared = Arc::new(Shared::new());
         let identity = if config.idempotent { Some(network::obtain_identity(cluster).await?) } else { None };
-        let network =
-            Network::new(cluster, &config, Arc::clone(&shared), identity, Box::new(on_delivery));
+        let network = Network::new(cluster, &config, Arc::clone(&shared), identity, Box::new(on_delivery));
         Ok(Self {
             cluster: cluster.clone(),
             config,
@@ -132,7 +131,12 @@ impl Producer {
     /// # Errors
     /// [`ClientError::RecordTooLarge`] for a record that fits no batch of its topic;
     /// [`ClientError::UnknownPartition`]; or what ended the producer.
-    pub async fn send(&mut self, topic: TopicHandle, record: Record<'_>, token: u64) -> Result<(), ClientError> {
+    pub async fn send(
+        &mut self,
+        topic: TopicHandle,
+        record: Record<'_>,
+        token: u64,
+    ) -> Result<(), ClientError> {
         self.push(topic, record, token, &mut None).await
     }
 
@@ -192,7 +196,8 @@ impl Producer {
     /// Sends what is there and waits until everything pushed so far has been reported. Returns whether that
     /// was so before the deadline; the producer can be used on either way.
     pub async fn flush(&mut self, deadline: Duration) -> bool {
-        let flushed = timeout_at(Instant::now() + deadline, self.wait_for(Waiting::Flush)).await == Ok(Ok(()));
+        let flushed =
+            timeout_at(Instant::now() + deadline, self.wait_for(Waiting::Flush)).await == Ok(Ok(()));
         self.shared.lock().waiting = Waiting::Nothing;
         flushed
     }

@@ -38,20 +38,29 @@ impl OpenedTopic {
 
     /// The partition of a record. Nothing changes: the record may not find room.
     #[inline]
-    pub(super) fn choose(&mut self, record: &Record<'_>, open: &[Option<Batch>]) -> Result<Slot, ClientError> {
+    pub(super) fn choose(
+        &mut self,
+        record: &Record<'_>,
+        open: &[Option<Batch>],
+    ) -> Result<Slot, ClientError> {
         if let Some(partition) = record.partition {
             let at = usize::try_from(partition.get()).ok();
-            return at.and_then(|at| self.slots.get(at).copied()).ok_or_else(|| ClientError::UnknownPartition {
-                topic: self.info.name.clone(),
-                partition,
-                count: self.info.partition_count(),
+            return at.and_then(|at| self.slots.get(at).copied()).ok_or_else(|| {
+                ClientError::UnknownPartition {
+                    topic: self.info.name.clone(),
+                    partition,
+                    count: self.info.partition_count(),
+                }
             });
         }
         if let Some(key) = record.key {
             let partition = partition_for_key(key, self.info.partition_count());
             return Ok(self.slots[usize::try_from(partition.get()).expect("a partition is not negative")]);
         }
-        if self.partitioner == Partitioner::Sticky && self.has_batch && open[self.slots[self.turn].0].is_none() {
+        if self.partitioner == Partitioner::Sticky
+            && self.has_batch
+            && open[self.slots[self.turn].0].is_none()
+        {
             // Its batch was full, or sent.
             self.advance();
         }
@@ -73,5 +82,58 @@ impl OpenedTopic {
     fn advance(&mut self) {
         self.turn = if self.turn + 1 >= self.slots.len() { 0 } else { self.turn + 1 };
         self.has_batch = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yak_model::{PartitionIndex, TopicId};
+
+    use super::*;
+
+    fn opened(partitions: usize, partitioner: Partitioner) -> OpenedTopic {
+        let info = TopicInfo {
+            name: "t".parse().unwrap(),
+            topic_id: TopicId::default(),
+            created: false,
+            similar: None,
+            partitions: Vec::new(),
+        };
+        let slots = (0..partitions).map(|at| Slot(10 + at)).collect();
+        OpenedTopic::new(SharedTopic { info: Arc::new(info), slots }, 1_000, partitioner)
+    }
+
+    #[test]
+    fn a_turn_is_used_up_by_a_record_that_was_taken_only() {
+        let mut topic = opened(3, Partitioner::RoundRobin);
+        let open: Vec<Option<Batch>> = (0..13).map(|_| None).collect();
+        let plain = Record::value(b"v");
+        let mut places = Vec::new();
+        for round in 0..4 {
+            places.push(topic.choose(&plain, &open).unwrap().0);
+            // Memory was full: the record is pushed again.
+            assert_eq!(topic.choose(&plain, &open).unwrap().0, places[round]);
+            topic.taken(&plain);
+        }
+        assert_eq!(places, [10, 11, 12, 10]);
+        let fixed = Record { partition: Some(PartitionIndex::new(2)), ..plain };
+        assert_eq!(topic.choose(&fixed, &open).unwrap(), Slot(12));
+        topic.taken(&fixed);
+        assert_eq!(topic.choose(&plain, &open).unwrap(), Slot(11), "nobody's turn was used up");
+        let none = Record { partition: Some(PartitionIndex::new(-1)), ..plain };
+        assert!(topic.choose(&none, &open).is_err());
+    }
+
+    #[test]
+    fn sticky_moves_on_when_its_batch_has_gone() {
+        let mut topic = opened(2, Partitioner::Sticky);
+        let mut open: Vec<Option<Batch>> = (0..12).map(|_| None).collect();
+        let plain = Record::value(b"v");
+        assert_eq!(topic.choose(&plain, &open).unwrap(), Slot(10));
+        topic.taken(&plain);
+        open[10] = Some(Batch::new());
+        assert_eq!(topic.choose(&plain, &open).unwrap(), Slot(10));
+        open[10] = None;
+        assert_eq!(topic.choose(&plain, &open).unwrap(), Slot(11));
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use yak_model::api::{
-    Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch, FetchReply,
-    FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata, MetadataReply,
-    OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, RefusedListOffsets, RefusedProduce,
-    RegisterReply, Rejection, Reply, TopicMetadata,
+    Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch,
+    FetchReply, FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata,
+    MetadataReply, OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, RefusedListOffsets,
+    RefusedProduce, RegisterReply, Rejection, Reply, TopicMetadata,
 };
 use yak_model::{
     BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
@@ -119,8 +119,10 @@ impl Connection {
                     read_only: false,
                     documentation: "".into(),
                 });
-                let described = |resource| DescribedConfigs { resource, entries: Ok(entries.iter().cloned().collect()) };
-                let resources = describe.resources.into_iter().map(|(resource, _)| described(resource)).collect();
+                let described =
+                    |resource| DescribedConfigs { resource, entries: Ok(entries.iter().cloned().collect()) };
+                let resources =
+                    describe.resources.into_iter().map(|(resource, _)| described(resource)).collect();
                 line(id, Ok(DescribeConfigsReply { resources }))
             }
             Request::Produce(produce) => self.produce(id, produce),
@@ -181,7 +183,14 @@ impl Connection {
             };
             let partitions = partitions.iter().enumerate().map(partition).collect();
             let topic_id = TopicId::from_random([1; 16]);
-            topics.push(Ok(TopicMetadata { name, topic_id, is_internal: false, created, similar: None, partitions }));
+            topics.push(Ok(TopicMetadata {
+                name,
+                topic_id,
+                is_internal: false,
+                created,
+                similar: None,
+                partitions,
+            }));
         }
         let broker = |(id, address): (&BrokerId, &yak_client::Address)| BrokerMetadata {
             broker_id: *id,
@@ -194,7 +203,12 @@ impl Connection {
     }
 
     /// Refuses what another broker leads.
-    fn check_leader(&self, state: &State, topic: &TopicName, partition: PartitionIndex) -> Result<(), Rejection> {
+    fn check_leader(
+        &self,
+        state: &State,
+        topic: &TopicName,
+        partition: PartitionIndex,
+    ) -> Result<(), Rejection> {
         let found = find(state, topic, partition)?;
         if found.leader == Some(self.id) {
             return Ok(());
@@ -226,8 +240,9 @@ impl Connection {
                 };
                 self.check_leader(&state, &entry.topic, index).map_err(refused)?;
                 let log = &mut find_mut(&mut state, &entry.topic, index).log;
-                let (base_offset, count) =
-                    log.append(&entry.batches).map_err(|code| refused(Rejection::new(code, "by the fake log")))?;
+                let (base_offset, count) = log
+                    .append(&entry.batches)
+                    .map_err(|code| refused(Rejection::new(code, "by the fake log")))?;
                 let log_start_offset = log.start;
                 state.produced.push(usize::try_from(count).unwrap());
                 Ok(Produced {
@@ -255,7 +270,9 @@ impl Connection {
         loop {
             let appended = self.appended.notified();
             let partitions = self.read(&request.fetch);
-            let is_something = |fetched: &FetchedPartition<Vec<u8>>| fetched.records.as_ref().map_or(true, |records| !records.is_empty());
+            let is_something = |fetched: &FetchedPartition<Vec<u8>>| {
+                fetched.records.as_ref().map_or(true, |records| !records.is_empty())
+            };
             if partitions.iter().any(is_something) || timeout_at(deadline, appended).await.is_err() {
                 let mut out = BytesMut::new();
                 FetchEncoder::default().encode(&mut out, id, request, &Reply::new(FetchReply { partitions }));
@@ -310,11 +327,16 @@ fn find<'s>(
     partition: PartitionIndex,
 ) -> Result<&'s super::FakePartition, Rejection> {
     let at = usize::try_from(partition.get()).unwrap();
-    let unknown = || Rejection::new(ErrorCode::UnknownTopicOrPartition, format!("{topic}-{partition} does not exist"));
+    let unknown =
+        || Rejection::new(ErrorCode::UnknownTopicOrPartition, format!("{topic}-{partition} does not exist"));
     state.topics.get(topic).and_then(|partitions| partitions.get(at)).ok_or_else(unknown)
 }
 
-fn find_mut<'s>(state: &'s mut State, topic: &TopicName, partition: PartitionIndex) -> &'s mut super::FakePartition {
+fn find_mut<'s>(
+    state: &'s mut State,
+    topic: &TopicName,
+    partition: PartitionIndex,
+) -> &'s mut super::FakePartition {
     let at = usize::try_from(partition.get()).unwrap();
     &mut state.topics.get_mut(topic).unwrap()[at]
 }

@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use yak_model::{ErrorCode, Offset};
 use yak_record::{BatchHeader, Batches, DecompressionLimits, Scratch, decode, patch_base_offset};
 
+/// First sequence, number of records, first offset.
+type Appended = (i32, i32, Offset);
+
 /// Batches with their offsets set, and who wrote them.
 #[derive(Debug, Default)]
-pub struct FakeLog {
+pub(crate) struct FakeLog {
     batches: Vec<(Offset, Vec<u8>)>,
-    pub start: Offset,
-    pub end: Offset,
+    pub(crate) start: Offset,
+    pub(crate) end: Offset,
     /// By producer id: its epoch, and the first sequence and offset of its last batches.
-    producers: BTreeMap<i64, (i16, Vec<(i32, i32, Offset)>)>,
-    pub duplicates: usize,
+    producers: BTreeMap<i64, (i16, Vec<Appended>)>,
+    pub(crate) duplicates: usize,
 }
 
 impl FakeLog {
     /// Appends a batch, or recognises it.
-    pub fn append(&mut self, batch: &[u8]) -> Result<(Offset, u32), ErrorCode> {
+    pub(crate) fn append(&mut self, batch: &[u8]) -> Result<(Offset, u32), ErrorCode> {
         let header = BatchHeader::parse(batch).unwrap();
         let count = header.record_count;
         let base = self.end;
@@ -35,7 +38,9 @@ impl FakeLog {
                     return Err(ErrorCode::OutOfOrderSequenceNumber);
                 }
             }
-            if let Some((_, _, offset)) = known.iter().find(|(first, len, _)| (*first, *len) == (sequence, count)) {
+            if let Some((_, _, offset)) =
+                known.iter().find(|(first, len, _)| (*first, *len) == (sequence, count))
+            {
                 self.duplicates += 1;
                 return Ok((*offset, count.cast_unsigned()));
             }
@@ -56,18 +61,18 @@ impl FakeLog {
     }
 
     /// Forgets all producers, as a broker does whose state was lost.
-    pub fn forget_producers(&mut self) {
+    pub(crate) fn forget_producers(&mut self) {
         self.producers.clear();
     }
 
     /// Deletes everything before an offset.
-    pub fn delete_before(&mut self, offset: Offset) {
+    pub(crate) fn delete_before(&mut self, offset: Offset) {
         self.start = offset;
         self.batches.retain(|(base, batch)| base.plus(count_of(batch)) > offset);
     }
 
     /// Whole batches from `offset` on, at least one if there is any.
-    pub fn read(&self, offset: Offset, max_bytes: usize) -> Vec<u8> {
+    pub(crate) fn read(&self, offset: Offset, max_bytes: usize) -> Vec<u8> {
         let mut out = Vec::new();
         for (base, batch) in &self.batches {
             if base.plus(count_of(batch)) <= offset {
@@ -82,7 +87,7 @@ impl FakeLog {
     }
 
     /// Every value, as text.
-    pub fn values(&self) -> Vec<String> {
+    pub(crate) fn values(&self) -> Vec<String> {
         let mut values = Vec::new();
         let mut scratch = Scratch::default();
         let limits = DecompressionLimits::default();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use log::FakeLog;
+pub(crate) use log::FakeLog;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ use yak_model::{BrokerId, ErrorCode, LeaderEpoch, TopicName};
 
 /// What happens to the next request of a kind, instead of a proper answer.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing: this one is answered properly.
     None,
     /// Done, but the connection ends in the middle of the reply.
@@ -41,41 +41,41 @@ pub enum Fault {
 
 /// Everything the fake brokers share.
 #[derive(Debug, Default)]
-pub struct State {
-    pub topics: BTreeMap<TopicName, Vec<FakePartition>>,
-    pub faults: BTreeMap<&'static str, VecDeque<Fault>>,
-    pub addresses: BTreeMap<BrokerId, Address>,
-    pub auto_create: bool,
-    pub partitions_of_new_topics: usize,
-    pub max_message_bytes: Option<usize>,
+pub(crate) struct State {
+    pub(crate) topics: BTreeMap<TopicName, Vec<FakePartition>>,
+    pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    pub(crate) addresses: BTreeMap<BrokerId, Address>,
+    pub(crate) auto_create: bool,
+    pub(crate) partitions_of_new_topics: usize,
+    pub(crate) max_message_bytes: Option<usize>,
     /// Requests by operation, whatever became of them.
-    pub requests: BTreeMap<&'static str, usize>,
+    pub(crate) requests: BTreeMap<&'static str, usize>,
     /// `(role, client id)` of each registration.
-    pub registered: Vec<(String, String)>,
-    pub next_producer_id: i64,
+    pub(crate) registered: Vec<(String, String)>,
+    pub(crate) next_producer_id: i64,
     /// Records of each produce line that was appended.
-    pub produced: Vec<usize>,
+    pub(crate) produced: Vec<usize>,
 }
 
 /// A partition, and who leads it.
 #[derive(Debug, Default)]
-pub struct FakePartition {
-    pub log: FakeLog,
-    pub leader: Option<BrokerId>,
-    pub leader_epoch: LeaderEpoch,
+pub(crate) struct FakePartition {
+    pub(crate) log: FakeLog,
+    pub(crate) leader: Option<BrokerId>,
+    pub(crate) leader_epoch: LeaderEpoch,
 }
 
 /// See the head of the file.
 #[derive(Debug)]
-pub struct FakeCluster {
-    pub state: Arc<Mutex<State>>,
-    pub appended: Arc<Notify>,
+pub(crate) struct FakeCluster {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) appended: Arc<Notify>,
     brokers: BTreeMap<BrokerId, JoinHandle<()>>,
 }
 
 impl FakeCluster {
     /// Brokers 1 to `count`, each on a port of its own.
-    pub async fn start(count: i32) -> Self {
+    pub(crate) async fn start(count: i32) -> Self {
         let state = State { auto_create: true, partitions_of_new_topics: 1, ..State::default() };
         let mut cluster = Self {
             state: Arc::new(Mutex::new(state)),
@@ -97,27 +97,27 @@ impl FakeCluster {
     }
 
     /// Ends a broker; its connections break.
-    pub async fn kill(&mut self, id: i32) {
+    pub(crate) async fn kill(&mut self, id: i32) {
         let broker = self.brokers.remove(&BrokerId::new(id)).unwrap();
         broker.abort();
         assert!(broker.await.unwrap_err().is_cancelled());
     }
 
     /// Starts it again on the same port.
-    pub async fn restart(&mut self, id: i32) {
+    pub(crate) async fn restart(&mut self, id: i32) {
         let port = self.lock().addresses[&BrokerId::new(id)].port;
         self.start_broker(BrokerId::new(id), port).await;
     }
 
     /// Creates a topic whose partitions are led by the brokers in turn.
-    pub fn create(&self, topic: &str, partitions: usize) -> TopicName {
+    pub(crate) fn create(&self, topic: &str, partitions: usize) -> TopicName {
         let name: TopicName = topic.parse().unwrap();
         self.lock().create(&name, partitions);
         name
     }
 
     /// Moves leadership.
-    pub fn lead(&self, topic: &TopicName, partition: usize, leader: Option<i32>) {
+    pub(crate) fn lead(&self, topic: &TopicName, partition: usize, leader: Option<i32>) {
         let mut state = self.lock();
         let partition = &mut state.topics.get_mut(topic).unwrap()[partition];
         partition.leader = leader.map(BrokerId::new);
@@ -125,26 +125,26 @@ impl FakeCluster {
     }
 
     /// What happens to the next requests of an operation.
-    pub fn script(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn script(&self, operation: &'static str, faults: impl IntoIterator<Item = Fault>) {
         self.lock().faults.entry(operation).or_default().extend(faults);
     }
 
-    pub fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
     /// The values in a partition, in order.
-    pub fn values(&self, topic: &TopicName, partition: usize) -> Vec<String> {
+    pub(crate) fn values(&self, topic: &TopicName, partition: usize) -> Vec<String> {
         self.lock().topics[topic][partition].log.values()
     }
 
     /// How often an operation was asked for.
-    pub fn requests(&self, operation: &str) -> usize {
+    pub(crate) fn requests(&self, operation: &str) -> usize {
         self.lock().requests.get(operation).copied().unwrap_or(0)
     }
 
     /// A configuration that begins with broker 1 and is not patient.
-    pub fn config(&self) -> ClientConfig {
+    pub(crate) fn config(&self) -> ClientConfig {
         ClientConfig {
             client_id: "test".to_owned(),
             request_timeout: Duration::from_secs(5),
@@ -160,7 +160,8 @@ impl FakeCluster {
 impl State {
     fn create(&mut self, name: &TopicName, partitions: usize) {
         let brokers: Vec<_> = self.addresses.keys().copied().collect();
-        let partition = |at: usize| FakePartition { leader: Some(brokers[at % brokers.len()]), ..Default::default() };
+        let partition =
+            |at: usize| FakePartition { leader: Some(brokers[at % brokers.len()]), ..Default::default() };
         self.topics.insert(name.clone(), (0..partitions).map(partition).collect());
     }
 
@@ -171,7 +172,7 @@ impl State {
 }
 
 /// Waits for a condition, at most ten seconds.
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(tokio::time::Instant::now() < deadline, "never: {what}");

@@ -131,6 +131,9 @@ impl Creator {
         }
         let invalid = |message: String| Rejection::new(ErrorCode::InvalidTopicException, message);
         let name: TopicName = name.parse().map_err(|why| invalid(format!("{why}")))?;
+        if name.is_internal() {
+            return Err(invalid(format!("topic '{name}' is internal: the cluster creates it itself")));
+        }
         if draft.image().topic(&name).is_some() {
             let message = format!("topic '{name}' already exists");
             return Err(Rejection::new(ErrorCode::TopicAlreadyExists, message));

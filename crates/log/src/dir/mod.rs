@@ -200,3 +200,25 @@ pub trait Dir: Send + Sync + Debug {
 pub fn is_out_of_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+/// Whether a file was not opened because the process, or the machine, has too many open ones. Nothing was done
+/// then, and it heals when others are closed.
+#[must_use]
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let out_of_files = matches!(
+        rustix::io::Errno::from_io_error(error),
+        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)
+    );
+    // ERROR_TOO_MANY_OPEN_FILES
+    #[cfg(windows)]
+    let out_of_files = error.raw_os_error() == Some(4);
+    out_of_files
+}
+
+/// Whether an operation that makes something new was refused for want of room or of open files. The same
+/// operation may succeed later; the disk is not broken.
+#[must_use]
+pub fn is_refused_for_now(error: &io::Error) -> bool {
+    is_out_of_space(error) || is_out_of_files(error)
+}

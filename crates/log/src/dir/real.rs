@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(unix)]
+use super::is_out_of_files;
 use super::{Dir, Entry, EntryKind, File, LockGuard, Metadata, OpenMode, ReadAt};
 
 /// A directory of the operating system.
@@ -123,7 +125,17 @@ impl Dir for RealDir {
 
     #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        fs::File::open(self.full(path))?.sync_all()
+        if path.as_os_str().is_empty() {
+            return self.handle.sync_all();
+        }
+        match fs::File::open(self.full(path)) {
+            // It must not fail for want of a descriptor: the whole file system needs none.
+            Err(error) if is_out_of_files(&error) => match self.sync_all() {
+                Err(unsupported) if unsupported.kind() == io::ErrorKind::Unsupported => Err(error),
+                result => result,
+            },
+            file => file?.sync_all(),
+        }
     }
 
     /// Windows journals names and has no call to wait for it.

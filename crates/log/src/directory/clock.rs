@@ -126,7 +126,7 @@ impl ClockWatch {
         let path = Path::new(FILE_NAME);
         let Some(text) = self.render() else { return Ok(()) };
         match disk.grow("replace", path, replace_file(disk.dir(), path, text.as_bytes())) {
-            Err(failure) if failure.is_out_of_space() => Ok(()),
+            Err(failure) if failure.is_refused_for_now() => Ok(()),
             result => result,
         }
     }

@@ -71,6 +71,8 @@ pub struct LogDirectory {
     unreadable_slots: usize,
     /// Partitions that were opened: the clean shutdown says nothing about them any more.
     opened: Mutex<BTreeSet<TopicPartition>>,
+    /// See [`LogDirectory::unchecked`].
+    unchecked: Mutex<BTreeSet<TopicPartition>>,
     clock: Mutex<ClockWatch>,
     flusher: Mutex<Option<JoinHandle<()>>>,
     /// Released last.
@@ -106,6 +108,7 @@ impl LogDirectory {
         let clock = ClockWatch::open(&disk)?;
         let core = Arc::new(Core::new(disk, slots, stored, &options));
         let found = partitions::find(&core)?;
+        let unchecked = found.iter().filter(|_| !clean).map(|found| found.partition.clone()).collect();
         let directory = Self {
             core,
             meta: Mutex::new(meta),
@@ -114,6 +117,7 @@ impl LogDirectory {
             clean,
             unreadable_slots,
             opened: Mutex::default(),
+            unchecked: Mutex::new(unchecked),
             clock: Mutex::new(clock),
             flusher: Mutex::default(),
             _lock: guard,
@@ -220,7 +224,7 @@ impl LogDirectory {
     /// # Errors
     /// The disk failed.
     pub fn flush_now(&self) -> Result<(), StorageFailure> {
-        self.core.flusher.flush_now(&self.core, true)
+        self.core.flusher.flush(&self.core, true)
     }
 
     /// Does what is due by the clock. With [`Background::Manual`] this is what the thread would do.
@@ -228,7 +232,7 @@ impl LogDirectory {
     /// # Errors
     /// The disk failed.
     pub fn flush_due(&self) -> Result<(), StorageFailure> {
-        self.core.flusher.flush_now(&self.core, false)
+        self.core.flusher.flush(&self.core, false)
     }
 
     /// Removes deleted files at once, as far as no reader holds them.

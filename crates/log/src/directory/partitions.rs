@@ -88,7 +88,8 @@ impl LogDirectory {
         self.core.slots.write()
     }
 
-    /// Opens a partition's log, checking it if it was not closed cleanly.
+    /// Opens a partition's log, checking it if it was not closed cleanly. One that is refused stays among
+    /// [`LogDirectory::unchecked`].
     ///
     /// # Errors
     /// See [`LogError`]. After an error that is not of the disk, nothing was changed.
@@ -100,6 +101,31 @@ impl LogDirectory {
         on_damage: OnDamage,
     ) -> Result<(Log, RecoveryReport), LogError> {
         self.core.check()?;
+        let opened = self.try_open_log(partition, topic_id, config, on_damage);
+        match &opened {
+            Ok(_) => _ = lock(&self.unchecked).remove(partition),
+            // What is not there is among the missing, if it ever was.
+            Err(LogError::NotFound(_)) => {}
+            Err(_) => _ = lock(&self.unchecked).insert(partition.clone()),
+        }
+        opened
+    }
+
+    /// Partitions that are damaged or could not be opened, and, if the directory was not closed cleanly, those
+    /// that were not opened since. Deleting one or setting it aside settles it. While there is one, no
+    /// clean-shutdown marker is left, so that damage found once is found again.
+    #[must_use]
+    pub fn unchecked(&self) -> Vec<TopicPartition> {
+        lock(&self.unchecked).iter().cloned().collect()
+    }
+
+    fn try_open_log(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        config: LogConfig,
+        on_damage: OnDamage,
+    ) -> Result<(Log, RecoveryReport), LogError> {
         let dir: Arc<Path> = Path::new(&partition.to_string()).into();
         self.check_topic_id(partition, topic_id, &dir)?;
         let key = (topic_id, partition.partition);
@@ -170,17 +196,16 @@ impl LogDirectory {
             Ok(Some(found)) if found == expected => Ok(()),
             Ok(Some(found)) => Err(LogError::TopicId { partition: partition.clone(), expected, found }),
             // A directory from before its topic had an id, or whose making was interrupted.
-            Ok(None) => {
-                partition_metadata::write(disk, dir, expected)?;
-                Ok(partition_metadata::sync(disk, dir)?)
-            }
+            Ok(None) => Ok(partition_metadata::write(disk, dir, expected)?),
             Err(OpenError::Malformed { path, problem }) => Err(LogError::Malformed { path, problem }),
             Err(OpenError::Storage(failure)) => Err(failure.into()),
             Err(other) => Err(LogError::Malformed { path: disk.full(dir), problem: other.to_string() }),
         }
     }
 
-    /// Creates partitions. All their names are durable when this returns, with two syncs for all of them.
+    /// Creates partitions. All their names are durable when this returns, with two syncs for all of them. A
+    /// directory that has such a name already, and is not what an interrupted creation of the same partition
+    /// left, is set aside as `-stray`.
     ///
     /// # Errors
     /// The disk failed or has no room; some directories may have been made then, and are used when the creation
@@ -192,21 +217,23 @@ impl LogDirectory {
         let mut made = Vec::with_capacity(new.len());
         for NewLog { partition, topic_id, .. } in new {
             let dir: Arc<Path> = Path::new(&partition.to_string()).into();
-            match disk.dir().create_dir(&dir) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    self.check_topic_id(partition, *topic_id, &dir)?;
-                }
-                result => disk.grow("create", &dir, result)?,
-            }
-            partition_metadata::write(disk, &dir, *topic_id)?;
-            let segment = Segment::create(disk, &dir, Offset::ZERO)?;
+            self.make_dir(partition, *topic_id, &dir)?;
+            partition_metadata::prepare(disk, &dir, *topic_id)?;
+            made.push(dir);
+        }
+        self.sync_new(&made)?;
+        let mut segments = Vec::with_capacity(new.len());
+        for (NewLog { partition, topic_id, .. }, dir) in new.iter().zip(&made) {
+            partition_metadata::publish(disk, dir)?;
+            let segment = Segment::create(disk, dir, Offset::ZERO)?;
             self.core.slots.stage((*topic_id, partition.partition), |slot| *slot = Slot::default());
-            made.push((dir, segment));
+            segments.push((dir.clone(), segment));
         }
         self.core.slots.write()?;
-        self.sync_new(&made)?;
+        self.sync_names(&made)?;
         let mut logs = Vec::with_capacity(new.len());
-        for (NewLog { partition, topic_id, config }, (dir, segment)) in new.iter().zip(made) {
+        for (NewLog { partition, topic_id, config }, (dir, segment)) in new.iter().zip(segments) {
+            lock(&self.unchecked).remove(partition);
             let identity = Identity { partition: partition.clone(), topic_id: *topic_id, dir };
             logs.push(Log::created(&self.core, identity, config.clone(), vec![Arc::new(segment)])?);
         }
@@ -219,20 +246,77 @@ impl LogDirectory {
         new.iter().try_for_each(|log| stored.lower(&self.core.disk, &log.partition, Offset::ZERO))
     }
 
-    fn sync_new(&self, made: &[(Arc<Path>, Segment)]) -> Result<(), StorageFailure> {
+    fn make_dir(
+        &self,
+        partition: &TopicPartition,
+        topic_id: TopicId,
+        dir: &Arc<Path>,
+    ) -> Result<(), LogError> {
         let disk = &self.core.disk;
-        if made.len() > FEW {
-            match disk.dir().sync_all() {
-                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
-                result => return disk.change("sync", Path::new(""), result),
+        let made = match disk.dir().create_dir(dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                if self.is_reusable(topic_id, dir)? {
+                    return Ok(());
+                }
+                if self.core.logs().iter().any(|log| log.partition() == partition) {
+                    let found = partition_metadata::read(disk, dir).ok().flatten().unwrap_or_default();
+                    return Err(LogError::TopicId { partition: partition.clone(), expected: topic_id, found });
+                }
+                self.set_aside_stray(partition)?;
+                disk.dir().create_dir(dir)
+            }
+            made => made,
+        };
+        Ok(disk.grow("create", dir, made)?)
+    }
+
+    /// Whether a directory is what an interrupted creation of that partition left: nothing was ever appended.
+    fn is_reusable(&self, topic_id: TopicId, dir: &Arc<Path>) -> Result<bool, LogError> {
+        match partition_metadata::read(&self.core.disk, dir) {
+            Ok(found) if found.is_none_or(|found| found == topic_id) => {}
+            Ok(_) | Err(OpenError::Malformed { .. }) => return Ok(false),
+            Err(OpenError::Storage(failure)) => return Err(failure.into()),
+            Err(_) => return Ok(false),
+        }
+        let (disk, mut empty) = (&self.core.disk, true);
+        for entry in disk.look("list", dir, disk.dir().list(dir))? {
+            if entry.name.ends_with(".log") {
+                let path = dir.join(&entry.name);
+                empty &= disk.look("look at", &path, disk.dir().metadata(&path))?.len == 0;
             }
         }
-        for (dir, _) in made {
-            partition_metadata::sync(disk, dir)?;
-            disk.change("sync", dir, disk.dir().sync_dir(dir))?;
+        Ok(empty)
+    }
+
+    /// Makes the prepared metadata of new directories durable.
+    fn sync_new(&self, made: &[Arc<Path>]) -> Result<(), StorageFailure> {
+        if self.sync_together(made)? {
+            return Ok(());
         }
+        made.iter().try_for_each(|dir| partition_metadata::sync(&self.core.disk, dir))
+    }
+
+    /// Makes the names in new directories durable, and theirs.
+    fn sync_names(&self, made: &[Arc<Path>]) -> Result<(), StorageFailure> {
+        if self.sync_together(made)? {
+            return Ok(());
+        }
+        let disk = &self.core.disk;
+        made.iter().try_for_each(|dir| disk.change("sync", dir, disk.dir().sync_dir(dir)))?;
         let root = Path::new("");
         disk.change("sync", root, disk.dir().sync_dir(root))
+    }
+
+    /// Syncs the whole disk if that is less work, and possible.
+    fn sync_together(&self, made: &[Arc<Path>]) -> Result<bool, StorageFailure> {
+        let disk = &self.core.disk;
+        if made.len() <= FEW {
+            return Ok(false);
+        }
+        match disk.dir().sync_all() {
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(false),
+            result => disk.change("sync", Path::new(""), result).map(|()| true),
+        }
     }
 
     /// Deletes a partition: renames its directory, durably, and removes it in the background.
@@ -294,12 +378,13 @@ impl LogDirectory {
         }
         let root = Path::new("");
         disk.change("sync", root, disk.dir().sync_dir(root))?;
+        lock(&self.unchecked).remove(partition);
         // Only after that: a slot without its directory would be damage.
         self.core.slots.remove((topic_id, partition.partition));
         self.core.slots.write()?;
         match self.core.stored().remove(disk, partition) {
             // The entries are of no consequence, and go with the next checkpoint.
-            Err(failure) if failure.is_out_of_space() => Ok(target),
+            Err(failure) if failure.is_refused_for_now() => Ok(target),
             result => Ok(result.map(|()| target)?),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use yak_model::BrokerEpoch;
+use yak_model::{BrokerEpoch, Offset};
 
 use super::LogDirectory;
 use crate::dir::replace_file;
@@ -29,7 +29,9 @@ pub(super) fn take_marker(disk: &Disk) -> Result<bool, StorageFailure> {
 impl LogDirectory {
     /// Closes all logs in order: everything that waits in memory is written, everything is synced, checkpoints
     /// and slots are written, and the clean-shutdown marker is left, by which the next open checks nothing.
-    /// `logs` must be all that were opened and not deleted, else no marker is left; nor is one after a failure.
+    /// `logs` must be all that were opened and not deleted, else no marker is left; nor is one after a failure, or
+    /// while a log is [`LogDirectory::unchecked`] or [`LogDirectory::missing`] that was synced once: what was
+    /// found wrong must be found again.
     ///
     /// # Errors
     /// The disk failed, now or earlier. The next open checks the logs.
@@ -51,10 +53,23 @@ impl LogDirectory {
         }
         self.checkpoint()?;
         self.stop_flusher();
+        if self.core.flusher.owes_checkpoint() {
+            // For what the thread was in the middle of.
+            self.checkpoint()?;
+        }
         self.core.check()?;
         self.empty_trash();
-        if !all.is_empty() {
-            tracing::warn!(logs = all.len(), "logs were not closed: the next start checks all of them");
+        let unchecked = self.unchecked().len();
+        let missing = self.missing().iter().filter(|lost| lost.synced_end > Offset::ZERO).count();
+        let owed = self.core.flusher.owes_checkpoint();
+        if !all.is_empty() || unchecked > 0 || missing > 0 || owed {
+            tracing::warn!(
+                open = all.len(),
+                unchecked,
+                missing,
+                checkpoint = !owed,
+                "no clean shutdown: the next start checks all logs"
+            );
             return Ok(());
         }
         let epoch = broker_epoch.map_or(-1, BrokerEpoch::get);

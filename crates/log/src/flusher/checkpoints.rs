@@ -18,7 +18,7 @@ const FEW: usize = 4;
 /// old ones stay valid.
 pub(super) fn write(core: &Core) -> Result<(), StorageFailure> {
     match try_write(core) {
-        Err(failure) if failure.is_out_of_space() => {
+        Err(failure) if failure.is_refused_for_now() => {
             tracing::warn!(%failure, "checkpoints are not written");
             core.flusher.request_checkpoint(core);
             Ok(())
@@ -28,14 +28,17 @@ pub(super) fn write(core: &Core) -> Result<(), StorageFailure> {
 }
 
 fn try_write(core: &Core) -> Result<(), StorageFailure> {
-    let logs = core.logs();
+    // Held throughout: a partition that is deleted meanwhile gets no namesake (which forgets what is stored of
+    // the name) before this is done.
+    let mut stored = core.stored();
+    let mut logs = core.logs();
+    logs.retain(|log| !lock(&log.sync).closed);
     // Ends are read before the epochs that must cover them, starts before the slots that must not be behind.
     let durable: Vec<_> = logs.iter().map(|log| log.durable_end()).collect();
     let starts: Vec<_> = logs.iter().map(|log| log.start()).collect();
     write_epochs(core, &logs)?;
     core.slots.write()?;
     core.slots.sync()?;
-    let mut stored = core.stored();
     // A truncation since lowered the durable end; one that comes later waits for `stored`, and lowers that.
     let entry = |log: &Arc<Shared>, offset| (log.partition().clone(), offset);
     let points: Offsets =

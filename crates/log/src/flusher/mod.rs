@@ -32,8 +32,9 @@ const LAZY_AFTER: Duration = Duration::from_secs(5);
 /// How long a moved durable end, high watermark or log start may wait for the checkpoints.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
 
-/// Is told what the flusher achieved for one log. Called on the flusher's thread, without any lock of this
-/// crate held; it may take the lock that the log's writer is kept in.
+/// Is told what the flusher achieved for one log. Called on the flusher's thread, or on that of whoever calls
+/// [`LogDirectory::flush_now`](crate::LogDirectory::flush_now) and its like. It may take the lock in which the
+/// log's writer is kept (which those callers must not hold), and must not flush itself.
 pub trait DurableObserver: Send + Sync + Debug {
     /// Everything before `end` survives a power cut.
     fn durable(&self, end: Offset);
@@ -75,7 +76,6 @@ pub(crate) enum Urgency {
 struct Due {
     logs: Vec<Arc<Shared>>,
     checkpoint: bool,
-    announce: bool,
 }
 
 impl Flusher {
@@ -112,6 +112,11 @@ impl Flusher {
         }
     }
 
+    /// Whether something that belongs into a checkpoint is in none.
+    pub(crate) fn owes_checkpoint(&self) -> bool {
+        lock(&self.queue).checkpoint_due.is_some()
+    }
+
     /// The directory failed: the observers are told, on the flusher's thread.
     pub(crate) fn announce_failure(&self) {
         lock(&self.queue).announce = true;
@@ -120,9 +125,9 @@ impl Flusher {
 
     /// The thread's life: rounds until it is told to stop.
     pub(crate) fn run(&self, core: &Arc<Core>) {
-        while let Some(due) = self.wait(core) {
+        while self.wait(core) {
             // A failure is kept by the disk, and everybody was told.
-            drop(self.work(core, due));
+            drop(self.flush(core, false));
         }
     }
 
@@ -132,22 +137,24 @@ impl Flusher {
         self.wake.notify_all();
     }
 
-    /// Does at once what waits: `everything`, or what is due.
-    pub(crate) fn flush_now(&self, core: &Core, everything: bool) -> Result<(), StorageFailure> {
+    /// Does at once what waits: `everything`, or what is due. What was requested before is done on return.
+    pub(crate) fn flush(&self, core: &Core, everything: bool) -> Result<(), StorageFailure> {
+        // One round at a time, whoever drives it. What waits is taken under the lock, so that nobody returns
+        // while another is still busy with it.
+        let mut state = lock(&self.state);
         let due = lock(&self.queue).take(if everything { Duration::MAX } else { core.elapsed() });
-        self.work(core, due)
+        let result = self.work(core, &mut state, &due);
+        core.tell_failure();
+        result
     }
 
-    fn wait(&self, core: &Core) -> Option<Due> {
+    /// Sleeps until something is due; `false` when it is time to stop.
+    fn wait(&self, core: &Core) -> bool {
         let mut queue = lock(&self.queue);
         loop {
-            if queue.stop {
-                return None;
-            }
             let now = core.elapsed();
-            let due = queue.take(now);
-            if due.checkpoint || due.announce || !due.logs.is_empty() {
-                return Some(due);
+            if queue.stop || queue.has_due(now) {
+                return !queue.stop;
             }
             queue = match queue.next_due() {
                 None => self.wake.wait(queue).unwrap_or_else(std::sync::PoisonError::into_inner),
@@ -159,17 +166,7 @@ impl Flusher {
         }
     }
 
-    fn work(&self, core: &Core, due: Due) -> Result<(), StorageFailure> {
-        // One round at a time, whoever drives it.
-        let mut state = lock(&self.state);
-        let result = self.try_work(core, &mut state, &due);
-        core.tell_failure();
-        result
-    }
-}
-
-impl Flusher {
-    fn try_work(&self, core: &Core, state: &mut round::RoundState, due: &Due) -> Result<(), StorageFailure> {
+    fn work(&self, core: &Core, state: &mut round::RoundState, due: &Due) -> Result<(), StorageFailure> {
         core.check()?;
         if !due.logs.is_empty() {
             state.round(core, &due.logs)?;
@@ -185,14 +182,15 @@ impl Queue {
     fn take(&mut self, now: Duration) -> Due {
         let mut due = Due {
             logs: std::mem::take(&mut self.urgent),
-            announce: std::mem::take(&mut self.announce),
             checkpoint: false,
         };
-        due.logs.iter().for_each(|log| log.queued_now.store(false, Ordering::Release));
+        self.announce = false;
+        // Swaps, not stores: whoever found itself queued before this must be seen with what it appended.
+        due.logs.iter().for_each(|log| _ = log.queued_now.swap(false, Ordering::AcqRel));
         if self.lazy_due.is_some_and(|lazy_due| lazy_due <= now) {
             self.lazy_due = None;
             for log in std::mem::take(&mut self.lazy).iter().filter_map(Weak::upgrade) {
-                log.queued_soon.store(false, Ordering::Release);
+                log.queued_soon.swap(false, Ordering::AcqRel);
                 due.logs.push(log);
             }
         }
@@ -201,6 +199,10 @@ impl Queue {
             due.checkpoint = true;
         }
         due
+    }
+
+    fn has_due(&self, now: Duration) -> bool {
+        self.announce || !self.urgent.is_empty() || self.next_due().is_some_and(|due| due <= now)
     }
 
     fn next_due(&self) -> Option<Duration> {

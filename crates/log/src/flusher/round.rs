@@ -45,7 +45,7 @@ impl RoundState {
         }
         match core.slots.write() {
             // Without room the slots stay behind, as after a power cut; they are written with the next round.
-            Err(failure) if !failure.is_out_of_space() => return Err(failure),
+            Err(failure) if !failure.is_refused_for_now() => return Err(failure),
             _ => {}
         }
         for target in &targets {

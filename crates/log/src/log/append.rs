@@ -1,7 +1,6 @@
 //! Appending: check, assign offsets, one system call, publish.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use yak_model::config::FlushMode;
 use yak_model::{LeaderEpoch, Offset, TimestampMs};
@@ -11,7 +10,7 @@ use yak_record::{
 };
 
 use super::{Appended, DirtyFile, Log};
-use crate::error::{AppendError, ProducerError};
+use crate::error::{AppendError, ProducerError, StorageFailure};
 use crate::flusher::Urgency;
 use crate::producers::{Producers, Verdict};
 use crate::segment::known;
@@ -22,11 +21,21 @@ use crate::sync::lock;
 struct Summary {
     records: i64,
     max_timestamp: TimestampMs,
+    /// What the last batch is to the log. Retransmitted batches need not lie side by side there.
+    last: Verdict,
 }
 
 impl Summary {
-    fn of(first: &BatchHeader) -> Self {
-        Self { records: records(first), max_timestamp: first.max_timestamp }
+    fn of(first: &BatchHeader, verdict: Verdict) -> Self {
+        Self { records: records(first), max_timestamp: first.max_timestamp, last: verdict }
+    }
+
+    /// The last offset of the last batch's original.
+    fn last_original(&self) -> Option<Offset> {
+        match self.last {
+            Verdict::New => None,
+            Verdict::Duplicate(original) => Some(original.last_offset),
+        }
     }
 }
 
@@ -127,7 +136,7 @@ impl Log {
         let (first, _, rest) = split(batches)?;
         self.check_limits(&first, now)?;
         let verdict = self.producers.check(&first)?;
-        let mut summary = Summary::of(&first);
+        let mut summary = Summary::of(&first, verdict);
         if !rest.is_empty() {
             summary = self.admit_rest(&first, verdict, rest, now)?;
         }
@@ -135,7 +144,7 @@ impl Log {
             Verdict::New => ControlFlow::Continue(summary),
             Verdict::Duplicate(original) => ControlFlow::Break(Appended {
                 base_offset: original.base_offset(),
-                last_offset: original.base_offset().plus(summary.records - 1),
+                last_offset: summary.last_original().unwrap_or(original.last_offset),
                 log_append_time: (self.config.timestamp_type == TimestampType::LogAppend)
                     .then_some(original.timestamp),
                 duplicate: true,
@@ -151,7 +160,7 @@ impl Log {
         mut rest: &[u8],
         now: TimestampMs,
     ) -> Result<Summary, AppendError> {
-        let mut summary = Summary::of(first);
+        let mut summary = Summary::of(first, verdict);
         // Sequences are tried on a copy of what is known of the one producer.
         let mut producers: Producers = self.producers.only(first.producer_id);
         if verdict == Verdict::New {
@@ -167,7 +176,8 @@ impl Log {
                     sequence: header.base_sequence.get(),
                 }));
             }
-            match (verdict, producers.check(&header)?) {
+            summary.last = producers.check(&header)?;
+            match (verdict, summary.last) {
                 (Verdict::New, Verdict::New) => producers.update(&header, now),
                 (Verdict::Duplicate(_), Verdict::Duplicate(_)) => {}
                 _ => {
@@ -230,21 +240,29 @@ impl Log {
     }
 
     /// After a failed write: without room the partial bytes are cut off again, and nothing else happened.
-    fn undo_write(&self, failure: crate::StorageFailure) -> AppendError {
-        if !failure.is_out_of_space() {
+    fn undo_write(&self, failure: StorageFailure) -> AppendError {
+        if !failure.is_refused_for_now() {
             return AppendError::Offline(self.offline(failure));
         }
         match self.active.cut_partial() {
-            Ok(()) => self.core.room.refuse(&self.core.disk),
+            Ok(()) => self.refused(failure),
             Err(failure) => AppendError::Offline(self.offline(failure)),
         }
     }
 
+    /// There was no room, or too many files were open.
+    pub(super) fn refused(&self, failure: StorageFailure) -> AppendError {
+        if failure.is_out_of_files() {
+            return AppendError::Refused(failure);
+        }
+        self.core.room.refuse(&self.core.disk)
+    }
+
     /// Puts the active file on the flusher's list, before the end that needs it is published.
     fn mark_dirty(&self) -> Result<(), AppendError> {
-        let log = self.active.log().map_err(AppendError::Offline)?;
+        let log = self.active.hold().map_err(AppendError::Offline)?;
         if log.mark_dirty() {
-            lock(&self.shared.sync).dirty.push(DirtyFile::Log(Arc::clone(log)));
+            lock(&self.shared.sync).dirty.push(DirtyFile::Log(log));
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ impl Log {
     pub(crate) fn close(self) -> Result<(), StorageFailure> {
         let mut dirty: Vec<DirtyFile> = Vec::new();
         if self.end() > self.start() || self.producers.len() > 0 {
-            dirty.extend(self.active.flush_indexes(true)?.into_iter().map(DirtyFile::from));
+            dirty.extend(self.active.flush_indexes(true)?.into_iter().map(DirtyFile::Named));
             if super::open::snapshots(&self.core.disk, self.shared.dir())?.last() != Some(&self.end()) {
                 dirty.extend(self.write_snapshot(self.end())?);
                 dirty.push(DirtyFile::Dir(self.shared.dir().to_path_buf()));
@@ -18,6 +18,7 @@ impl Log {
             }
         }
         lock(&self.shared.sync).dirty.extend(dirty);
+        self.active.seal();
         self.request_sync();
         Ok(())
     }

@@ -105,12 +105,7 @@ impl Log {
     fn keep_flushing(&self) {
         let mut dirty = vec![DirtyFile::Dir(self.shared.dir().to_path_buf())];
         for segment in self.shared.segments.load().iter().rev() {
-            // A segment that cannot be opened now fails whoever needs it.
-            if let Ok(log) = segment.log()
-                && log.mark_dirty()
-            {
-                dirty.push(DirtyFile::Log(log.clone()));
-            }
+            dirty.push(DirtyFile::Named(segment.path(names::LOG)));
             if segment.base() <= self.durable_end() {
                 break;
             }

@@ -8,7 +8,7 @@ use yak_record::BatchHeader;
 use super::{DirtyFile, Log};
 use crate::error::{AppendError, LogError, StorageFailure};
 use crate::flusher::Urgency;
-use crate::segment::{Segment, known, names};
+use crate::segment::{LookupError, Segment, known, names};
 use crate::sync::lock;
 
 /// By what the age of the active segment is told.
@@ -61,7 +61,7 @@ impl Log {
         }
         match self.roll() {
             Ok(()) => Ok(()),
-            Err(failure) if failure.is_out_of_space() => Err(self.core.room.refuse(&self.core.disk)),
+            Err(failure) if failure.is_refused_for_now() => Err(self.refused(failure)),
             Err(failure) => Err(AppendError::Offline(self.offline(failure))),
         }
     }
@@ -90,13 +90,14 @@ impl Log {
         }
         let segment = Arc::new(Segment::create(&self.core.disk, self.shared.dir(), base)?);
         let mut dirty: Vec<DirtyFile> =
-            self.active.flush_indexes(true)?.into_iter().map(DirtyFile::from).collect();
+            self.active.flush_indexes(true)?.into_iter().map(DirtyFile::Named).collect();
         dirty.extend(self.write_snapshot(base)?);
         dirty.push(DirtyFile::Dir(self.shared.dir().to_path_buf()));
         lock(&self.shared.sync).dirty.extend(dirty);
         let mut segments = self.shared.segments.load().as_ref().clone();
         segments.push(segment.clone());
         self.shared.segments.store(Arc::new(segments));
+        self.active.seal();
         self.active = segment;
         self.rolling = Rolling::fresh(self.jitter());
         self.core.flusher.request(&self.core, &self.shared, Urgency::Now);
@@ -109,11 +110,10 @@ impl Log {
         let path = self.shared.dir().join(names::file_name(offset, names::SNAPSHOT));
         let disk = &self.core.disk;
         let file = disk.dir().open(&path, crate::dir::OpenMode::CreateOrEmpty);
-        let written =
-            file.and_then(|file| file.write_all_at(&self.producers.to_snapshot(), 0).map(|()| file));
+        let written = file.and_then(|file| file.write_all_at(&self.producers.to_snapshot(), 0));
         match disk.grow("write", &path, written) {
-            Ok(file) => Ok(Some(DirtyFile::Other(path, file))),
-            Err(failure) if failure.is_out_of_space() => Ok(None),
+            Ok(()) => Ok(Some(DirtyFile::Named(path))),
+            Err(failure) if failure.is_refused_for_now() => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -121,9 +121,11 @@ impl Log {
     /// Whether records of `latest` (or, where nothing has a timestamp, of `now`) are too far from the first.
     fn is_old(&mut self, latest: Option<TimestampMs>, now: TimestampMs) -> bool {
         if !self.rolling.looked {
-            self.rolling.looked = true;
             // What cannot be read there has no age; readers will report it.
-            let first = self.active.first_batch().unwrap_or_default();
+            let first = self.active.first_batch();
+            self.rolling.looked =
+                !matches!(&first, Err(LookupError::Storage(failure)) if failure.is_refused_for_now());
+            let first = first.unwrap_or_default();
             self.rolling.first_timestamp = first.and_then(|batch| known(batch.header.max_timestamp));
         }
         let age = match (self.rolling.first_timestamp, latest) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use yak_model::{Offset, TopicId, TopicPartition};
 
-use crate::dir::File;
+use crate::dir::{OpenMode, is_out_of_files};
 use crate::directory::SlotKey;
 use crate::disk::Disk;
 use crate::epochs::LeaderEpochs;
@@ -51,8 +51,8 @@ pub(crate) struct SyncState {
 pub(crate) enum DirtyFile {
     /// A segment's batches.
     Log(Arc<LogFile>),
-    /// An index or snapshot.
-    Other(PathBuf, Arc<dyn File>),
+    /// Any other file, by its name: it is opened to be synced, so that none is held open meanwhile.
+    Named(PathBuf),
     /// Names in a partition's directory.
     Dir(PathBuf),
 }
@@ -68,7 +68,7 @@ impl DirtyFile {
     pub(crate) fn sync(&self, disk: &Disk) -> Result<(), StorageFailure> {
         match self {
             Self::Log(log) => disk.change("sync", log.path(), log.file().sync_data()),
-            Self::Other(path, file) => disk.change("sync", path, file.sync_data()),
+            Self::Named(path) => sync_named(disk, path),
             Self::Dir(path) => match disk.dir().sync_dir(path) {
                 // It was deleted meanwhile, with the whole partition.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -162,8 +162,21 @@ impl Shared {
     }
 }
 
-impl From<(PathBuf, Arc<dyn File>)> for DirtyFile {
-    fn from((path, file): (PathBuf, Arc<dyn File>)) -> Self {
-        Self::Other(path, file)
+fn sync_named(disk: &Disk, path: &Path) -> Result<(), StorageFailure> {
+    let dir = disk.dir();
+    match dir.open(path, OpenMode::Write) {
+        // Its segment was deleted meanwhile.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        // It must be synced all the same, and the whole file system needs no file to be opened.
+        Err(error) if is_out_of_files(&error) => match dir.sync_all() {
+            Err(none) if none.kind() == std::io::ErrorKind::Unsupported => {
+                disk.change("open", path, Err(error))
+            }
+            result => disk.change("sync", path, result),
+        },
+        file => {
+            let file = disk.change("open", path, file)?;
+            disk.change("sync", path, file.sync_data())
+        }
     }
 }

@@ -106,7 +106,7 @@ impl LogReader {
         let Some(span) = span.map_err(|error| self.failed(&segment, offset, error))? else {
             return self.beyond(&segment, &first, offset);
         };
-        let source = segment.log().map_err(ReadError::Storage)?.clone();
+        let source = segment.log().map_err(ReadError::Storage)?;
         // A read that is larger than memory is cut by its own limits long before.
         let len = usize::try_from(span.len).unwrap_or(usize::MAX);
         Ok(Records::Stored(StoredRange { source, position: span.position, len }))

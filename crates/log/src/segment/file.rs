@@ -70,7 +70,7 @@ impl LogFile {
 
     /// The file is about to be synced; what is written from now on is dirty again.
     pub(crate) fn take_dirty(&self) {
-        self.dirty.store(false, Ordering::Release);
+        self.dirty.swap(false, Ordering::AcqRel);
     }
 }
 

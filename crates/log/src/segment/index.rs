@@ -7,8 +7,8 @@
 //!
 //! An index is a cache of the log. New entries of the active segment wait in memory and are written some at a
 //! time, so that an append costs one system call; a search looks at those in memory first and then reads the
-//! file where it must, so that memory does not grow with the data. Whoever uses an entry checks it against
-//! the batch it names.
+//! file where it must, so that memory does not grow with the data. The file is open only while it is read or
+//! written. Whoever uses an entry checks it against the batch it names.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use yak_model::TimestampMs;
 
-use crate::dir::{File, OpenMode, is_out_of_space};
+use crate::dir::{Dir, File, OpenMode};
 use crate::disk::Disk;
 use crate::error::StorageFailure;
 
@@ -90,8 +90,8 @@ impl Entry for TimeEntry {
 pub(crate) struct IndexFile<E> {
     disk: Arc<Disk>,
     path: PathBuf,
-    /// Opened when it is first needed.
-    file: Option<Arc<dyn File>>,
+    /// Whether the file is this index's: a new one has to empty it first.
+    made: bool,
     /// Entries in the file; `None` until it was looked at.
     written: Option<usize>,
     pending: Vec<u8>,
@@ -101,7 +101,8 @@ pub(crate) struct IndexFile<E> {
 /// The part of an index that is in its file, to be searched without a lock.
 #[derive(Debug)]
 pub(crate) struct WrittenPart<E> {
-    file: Option<Arc<dyn File>>,
+    disk: Arc<Disk>,
+    path: PathBuf,
     entries: usize,
     kind: std::marker::PhantomData<E>,
 }
@@ -109,20 +110,16 @@ pub(crate) struct WrittenPart<E> {
 impl<E: Entry> IndexFile<E> {
     /// The index of a segment that exists, whatever is in the file.
     pub(crate) fn existing(disk: Arc<Disk>, path: PathBuf) -> Self {
-        Self { disk, path, file: None, written: None, pending: Vec::new(), kind: std::marker::PhantomData }
+        Self { disk, path, made: true, written: None, pending: Vec::new(), kind: std::marker::PhantomData }
     }
 
     /// The index of a new segment; a file left over from an earlier one of that name is emptied.
     pub(crate) fn new(disk: Arc<Disk>, path: PathBuf) -> Self {
-        Self { written: Some(0), ..Self::existing(disk, path) }
+        Self { made: false, written: Some(0), ..Self::existing(disk, path) }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(crate) fn file(&self) -> Option<Arc<dyn File>> {
-        self.file.clone()
     }
 
     /// Bytes that the file will have.
@@ -138,17 +135,17 @@ impl<E: Entry> IndexFile<E> {
         let part = self.written_part()?;
         match part.entries {
             0 => Ok(None),
-            entries => part.entry(entries - 1).map(Some),
+            entries => part.entry(&*part.open()?, entries - 1).map(Some),
         }
     }
 
-    /// Adds an entry, and writes the waiting ones if they are many. That there is no room is not an error:
-    /// they wait on.
+    /// Adds an entry, and writes the waiting ones if they are many. That there is no room, or that too many files
+    /// are open, is not an error: they wait on.
     pub(crate) fn push(&mut self, entry: E) -> Result<(), StorageFailure> {
         entry.encode(&mut self.pending);
         if self.pending.len() >= CHUNK * E::LEN {
             match self.flush() {
-                Err(failure) if is_out_of_space(&failure.source) => {}
+                Err(failure) if failure.is_refused_for_now() => {}
                 result => result?,
             }
         }
@@ -157,20 +154,18 @@ impl<E: Entry> IndexFile<E> {
 
     /// Writes all waiting entries; makes the file if there is none.
     pub(crate) fn flush(&mut self) -> Result<(), StorageFailure> {
-        if self.pending.is_empty() && self.written != Some(0) {
+        if self.made && self.pending.is_empty() && self.written != Some(0) {
             return Ok(());
         }
         let disk = self.disk.clone();
         let written = self.written();
         let written = disk.look("read", &self.path, written)?;
-        if self.file.is_none() {
-            let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::Write };
-            self.file = Some(disk.grow("create", &self.path, disk.dir().open(&self.path, mode))?);
-        }
+        let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::Write };
+        let file = disk.grow("create", &self.path, disk.dir().open(&self.path, mode))?;
+        self.made = true;
         if self.pending.is_empty() {
             return Ok(());
         }
-        let file = self.file.as_ref().expect("it was just opened");
         let result = file.write_all_at(&self.pending, (written * E::LEN) as u64);
         disk.grow("write", &self.path, result)?;
         self.written = Some(written + self.pending.len() / E::LEN);
@@ -190,7 +185,8 @@ impl<E: Entry> IndexFile<E> {
     /// The part in the file.
     pub(crate) fn written_part(&mut self) -> io::Result<WrittenPart<E>> {
         let entries = self.written()?;
-        Ok(WrittenPart { file: self.file.clone(), entries, kind: std::marker::PhantomData })
+        let (disk, path) = (self.disk.clone(), self.path.clone());
+        Ok(WrittenPart { disk, path, entries, kind: std::marker::PhantomData })
     }
 
     fn written(&mut self) -> io::Result<usize> {
@@ -198,12 +194,8 @@ impl<E: Entry> IndexFile<E> {
             return Ok(written);
         }
         // A missing index has no entries: the search begins at the start of the log.
-        let written = match self.disk.dir().open(&self.path, OpenMode::Write) {
-            Ok(file) => {
-                let len = file.len()?;
-                self.file = Some(file);
-                usize::try_from(len).unwrap_or(usize::MAX) / E::LEN
-            }
+        let written = match self.disk.dir().metadata(&self.path) {
+            Ok(metadata) => usize::try_from(metadata.len).unwrap_or(usize::MAX) / E::LEN,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
@@ -216,28 +208,33 @@ impl<E: Entry> WrittenPart<E> {
     /// The last entry for which `holds`, which must hold for a prefix of all entries.
     pub(crate) fn search(&self, holds: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
         let (mut low, mut high) = (0, self.entries);
+        if high == 0 {
+            return Ok(None);
+        }
+        let file = match self.open() {
+            // It went with its segment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
         while high - low > PAGE {
             let middle = low.midpoint(high);
-            if holds(&self.entry(middle)?) { low = middle } else { high = middle }
+            if holds(&self.entry(&*file, middle)?) { low = middle } else { high = middle }
         }
         let mut page = [0; PAGE * MAX_LEN];
         let page = &mut page[..(high - low) * E::LEN];
-        self.read(page, low)?;
+        file.read_exact_at(page, (low * E::LEN) as u64)?;
         let at = |index: usize| E::decode(&page[index * E::LEN..][..E::LEN]);
         Ok(partition_point(0, high - low, |index| holds(&at(index))).checked_sub(1).map(at))
     }
 
-    fn entry(&self, index: usize) -> io::Result<E> {
-        let mut bytes = [0; MAX_LEN];
-        self.read(&mut bytes[..E::LEN], index)?;
-        Ok(E::decode(&bytes[..E::LEN]))
+    fn open(&self) -> io::Result<Arc<dyn File>> {
+        self.disk.dir().open(&self.path, OpenMode::Read)
     }
 
-    fn read(&self, bytes: &mut [u8], index: usize) -> io::Result<()> {
-        match &self.file {
-            Some(file) if !bytes.is_empty() => file.read_exact_at(bytes, (index * E::LEN) as u64),
-            _ => Ok(()),
-        }
+    fn entry(&self, file: &dyn File, index: usize) -> io::Result<E> {
+        let mut bytes = [0; MAX_LEN];
+        file.read_exact_at(&mut bytes[..E::LEN], (index * E::LEN) as u64)?;
+        Ok(E::decode(&bytes[..E::LEN]))
     }
 }
 
@@ -253,7 +250,7 @@ fn partition_point(mut low: usize, mut high: usize, holds: impl Fn(usize) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dir::{Dir, MemDir};
+    use crate::dir::MemDir;
 
     fn index(dir: &MemDir) -> IndexFile<OffsetEntry> {
         IndexFile::new(Arc::new(Disk::new(Arc::new(dir.clone()))), "i.index".into())

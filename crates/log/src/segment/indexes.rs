@@ -5,14 +5,14 @@
 //! risen since the last one; at roll and close a last time entry is added.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use yak_model::{Offset, TimestampMs};
 use yak_record::BatchHeader;
 
 use super::index::{IndexFile, OffsetEntry, TimeEntry, WrittenPart};
-use super::{NamedFiles, known, names};
+use super::{known, names};
 use crate::disk::Disk;
 use crate::error::StorageFailure;
 
@@ -118,10 +118,8 @@ impl Indexes {
         self.times.flush()
     }
 
-    pub(super) fn files(&self) -> NamedFiles {
-        let offsets = self.offsets.file().map(|file| (self.offsets.path().to_owned(), file));
-        let times = self.times.file().map(|file| (self.times.path().to_owned(), file));
-        offsets.into_iter().chain(times).collect()
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        vec![self.offsets.path().to_owned(), self.times.path().to_owned()]
     }
 
     /// The last offset entry for which `holds`, or the part of the file to search for it.

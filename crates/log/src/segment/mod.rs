@@ -15,13 +15,14 @@ pub(crate) mod names;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use yak_model::{Offset, TimestampMs};
 use yak_record::BatchHeader;
 
-use crate::dir::{File, OpenMode};
+use crate::dir::OpenMode;
 use crate::directory::Trash;
 use crate::disk::Disk;
 use crate::error::StorageFailure;
@@ -34,9 +35,6 @@ pub(crate) use scan::{FoundBatch, Scan, ScanError};
 
 use file::Fate;
 
-/// Open files and their paths.
-pub(crate) type NamedFiles = Vec<(PathBuf, Arc<dyn File>)>;
-
 /// A segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -44,8 +42,9 @@ pub(crate) struct Segment {
     /// The partition's directory.
     dir: Arc<Path>,
     base: Offset,
-    /// Opened when it is first needed: an idle partition holds no file.
-    log: OnceLock<Arc<LogFile>>,
+    /// Held open from the first append until the segment is sealed. Everybody else opens the file for as long
+    /// as they look, so that an idle partition holds none.
+    held: ArcSwapOption<LogFile>,
     size: AtomicU64,
     indexes: Mutex<Indexes>,
     /// Where the last reader stopped: offset less base, and position, so that the next one need not search.
@@ -62,9 +61,7 @@ impl Segment {
         let segment = Self::assemble(disk, dir, base, (0, indexes));
         let path = segment.path(names::LOG);
         let file = disk.dir().open(&path, OpenMode::CreateOrEmpty);
-        let file = disk.grow("create", &path, file)?;
-        let log = LogFile::new(file, path, segment.fate.clone());
-        drop(segment.log.set(Arc::new(log)));
+        disk.grow("create", &path, file)?;
         Ok(segment)
     }
 
@@ -78,7 +75,7 @@ impl Segment {
             disk: disk.clone(),
             dir: dir.clone(),
             base,
-            log: OnceLock::new(),
+            held: ArcSwapOption::empty(),
             size: AtomicU64::new(size),
             indexes: Mutex::new(indexes),
             hint: AtomicU64::new(0),
@@ -100,15 +97,28 @@ impl Segment {
         self.dir.join(names::file_name(self.base, suffix))
     }
 
-    /// The open log file.
-    pub(crate) fn log(&self) -> Result<&Arc<LogFile>, StorageFailure> {
-        if let Some(log) = self.log.get() {
+    /// The log file: the one held for appending, or one opened for the caller.
+    pub(crate) fn log(&self) -> Result<Arc<LogFile>, StorageFailure> {
+        if let Some(log) = self.held.load_full() {
             return Ok(log);
         }
         let path = self.path(names::LOG);
         let file = self.disk.look("open", &path, self.disk.dir().open(&path, OpenMode::Write))?;
-        let log = Arc::new(LogFile::new(file, path, self.fate.clone()));
-        Ok(self.log.get_or_init(|| log))
+        Ok(Arc::new(LogFile::new(file, path, self.fate.clone())))
+    }
+
+    /// The log file, held open from now on.
+    pub(crate) fn hold(&self) -> Result<Arc<LogFile>, StorageFailure> {
+        let log = self.log()?;
+        if self.held.load().is_none() {
+            self.held.store(Some(log.clone()));
+        }
+        Ok(log)
+    }
+
+    /// Nothing is appended any more. What is dirty is held by the flusher's list.
+    pub(crate) fn seal(&self) {
+        self.held.store(None);
     }
 
     /// `offset` less the base, if index entries can say it.
@@ -120,7 +130,7 @@ impl Segment {
     /// Writes batches at the end, in one system call, and publishes them. Index entries follow with
     /// [`Segment::note`]. After an error any part of the bytes may be in the file, beyond `size`.
     pub(crate) fn append(&self, batches: &[u8]) -> Result<(), StorageFailure> {
-        let log = self.log()?;
+        let log = self.hold()?;
         let position = self.size();
         let result = log.file().write_all_at(batches, position);
         self.disk.grow("write", log.path(), result)?;
@@ -130,7 +140,8 @@ impl Segment {
 
     /// Cuts off what a failed append left beyond `size`.
     pub(crate) fn cut_partial(&self) -> Result<(), StorageFailure> {
-        let log = self.log()?;
+        // If it could not even be opened, nothing was written.
+        let Some(log) = self.held.load_full() else { return Ok(()) };
         self.disk.change("truncate", log.path(), log.file().truncate(self.size()))
     }
 
@@ -145,9 +156,12 @@ impl Segment {
         let mut indexes = lock(&self.indexes);
         if indexes.known_max().is_none() {
             drop(indexes);
-            // Damage within the segment is the readers' to report; entries go on from what is known.
-            if self.max_timestamp().is_err() {
-                lock(&self.indexes).set_max(None);
+            match self.max_timestamp() {
+                // This batch has no entry then, and its timestamp is looked for when it is asked for.
+                Err(LookupError::Storage(failure)) if failure.is_out_of_files() => return Ok(()),
+                // Damage within the segment is the readers' to report; entries go on from what is known.
+                Err(_) => lock(&self.indexes).set_max(None),
+                Ok(_) => {}
             }
             indexes = lock(&self.indexes);
         }
@@ -160,14 +174,14 @@ impl Segment {
         self.disk.look("read", &self.path(names::INDEX), result)
     }
 
-    /// Writes all index entries; at a roll or a close also the last time entry. Returns the files written,
-    /// for the flusher. No room is not an error.
-    pub(crate) fn flush_indexes(&self, last: bool) -> Result<NamedFiles, StorageFailure> {
+    /// Writes all index entries; at a roll or a close also the last time entry. Returns the files, for the
+    /// flusher. No room is not an error.
+    pub(crate) fn flush_indexes(&self, last: bool) -> Result<Vec<PathBuf>, StorageFailure> {
         let mut indexes = lock(&self.indexes);
         match indexes.flush(last) {
-            Err(failure) if failure.is_out_of_space() => Ok(Vec::new()),
+            Err(failure) if failure.is_refused_for_now() => Ok(Vec::new()),
             Err(failure) => Err(failure),
-            Ok(()) => Ok(indexes.files()),
+            Ok(()) => Ok(indexes.paths()),
         }
     }
 

@@ -49,7 +49,7 @@ impl Rebuild<'_> {
     /// wait in memory.
     pub(crate) fn finish(mut self, sealed: bool) -> Result<(), StorageFailure> {
         match self.indexes.flush(sealed) {
-            Err(failure) if !failure.is_out_of_space() => return Err(failure),
+            Err(failure) if !failure.is_refused_for_now() => return Err(failure),
             _ => {}
         }
         *lock(&self.segment.indexes) = self.indexes;

@@ -6,7 +6,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 use yak_test_repo::{read, root, tracked_files_with};
 
-/// One line of `tests/requirements.tsv`.
+/// One line of `tests/requirements.tsv`: a script (with a slash) or a test (as `program::path`) shows a row.
 struct Claim {
     row: String,
     shown_by: String,
@@ -73,7 +73,7 @@ fn every_claimed_test_ran() -> Result<()> {
     let executed: BTreeSet<&str> = list.lines().collect();
     let missing: Vec<String> = claims()?
         .into_iter()
-        .filter(|claim| !executed.contains(claim.shown_by.as_str()))
+        .filter(|claim| !claim.shown_by.contains('/') && !executed.contains(claim.shown_by.as_str()))
         .map(|claim| format!("{} {}", claim.row, claim.shown_by))
         .collect();
     assert_eq!(missing, [""; 0], "claimed, but not run or not passed");

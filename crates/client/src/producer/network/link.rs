@@ -30,6 +30,8 @@ const MAX_GATHERED: usize = 16;
 const GATHERED_BYTES: usize = 512 * 1024;
 /// Most requests under way; the broker stops reading beyond its own limit, which is higher.
 const MAX_PENDING: usize = 48;
+/// Bytes of replies that are taken in at once.
+const MAX_UNREAD_BYTES: usize = 1024 * 1024;
 /// Bytes to be written beyond which batches rather wait in their partitions' queues.
 const MAX_UNSENT_BYTES: usize = 256 * 1024;
 
@@ -154,9 +156,9 @@ impl Link {
         self.pending.drain(..std::mem::take(&mut self.sent))
     }
 
-    /// Reads what there is. False at the end of the stream.
+    /// Reads what there is, up to a limit. False at the end of the stream.
     pub(super) fn read(&mut self) -> io::Result<bool> {
-        loop {
+        while self.lines.len() < MAX_UNREAD_BYTES {
             match self.stream.try_read_buf(self.lines.space()) {
                 Ok(0) => return Ok(false),
                 Ok(_) => {}
@@ -164,6 +166,7 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
+        Ok(true)
     }
 
     /// The next reply that has come in whole.

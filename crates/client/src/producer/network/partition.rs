@@ -178,3 +178,95 @@ impl Partition {
         expired
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use yak_record::RecordParts;
+
+    use super::*;
+    use crate::ClientConfig;
+    use crate::producer::Slot;
+
+    fn partition() -> Partition {
+        let identity = Some((ProducerId::new(9), ProducerEpoch::new(0)));
+        let backoff = Backoff::new(&ClientConfig::default());
+        Partition::new("t".parse().unwrap(), PartitionIndex::new(0), identity, backoff)
+    }
+
+    fn batch(records: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.begin(Slot(0), 100);
+        for _ in 0..records {
+            batch.push(&RecordParts { value: Some(b"x"), ..Default::default() }, 10, 0);
+        }
+        batch
+    }
+
+    fn sequence(batch: &Batch) -> (i16, i32) {
+        let stamp = batch.stamp.unwrap();
+        (stamp.epoch.get(), stamp.base_sequence.get())
+    }
+
+    #[test]
+    fn batches_that_come_back_are_sent_again_in_order_with_their_sequences() {
+        let mut partition = partition();
+        let now = Instant::now();
+        for records in [3, 5, 2] {
+            partition.enqueue(batch(records));
+        }
+        let first = partition.next().unwrap();
+        let second = partition.next().unwrap();
+        assert_eq!((sequence(&first), sequence(&second)), ((0, 0), (0, 3)));
+        // The later one comes back first.
+        partition.requeue(second, ClientError::Closed, now, Duration::ZERO);
+        assert!(!partition.may_send(now + Duration::from_secs(1), 5), "the first is still under way");
+        assert!(!partition.is_oldest(2));
+        partition.requeue(first, ClientError::Closed, now, Duration::ZERO);
+        assert!(!partition.may_send(now, 5), "not before the pause is over");
+        assert!(partition.may_send(now + Duration::from_secs(1), 5));
+        let again: Vec<_> = (0..3).map(|_| sequence(&partition.next().unwrap())).collect();
+        assert_eq!(again, [(0, 0), (0, 3), (0, 8)]);
+        assert!(!partition.may_send(now + Duration::from_secs(1), 5), "the queue is empty");
+    }
+
+    #[test]
+    fn a_new_epoch_waits_for_what_is_under_way_and_begins_at_sequence_0() {
+        let mut partition = partition();
+        let now = Instant::now();
+        for records in [3, 5] {
+            partition.enqueue(batch(records));
+        }
+        let first = partition.next().unwrap();
+        let second = partition.next().unwrap();
+        assert!(partition.is_oldest(first.ordinal));
+        partition.want_new_epoch();
+        partition.requeue(first, ClientError::Closed, now, Duration::ZERO);
+        assert!(partition.renumber(), "nothing happens yet");
+        assert_eq!(partition.queue[0].stamp.map(|stamp| stamp.epoch.get()), Some(0));
+        partition.requeue(second, ClientError::Closed, now, Duration::ZERO);
+        assert!(partition.renumber());
+        let again: Vec<_> = (0..2).map(|_| sequence(&partition.next().unwrap())).collect();
+        assert_eq!(again, [(1, 0), (1, 3)]);
+    }
+
+    #[test]
+    fn epochs_run_out() {
+        let mut partition = partition();
+        partition.begin_anew((ProducerId::new(9), ProducerEpoch::new(i16::MAX)));
+        partition.want_new_epoch();
+        assert!(!partition.renumber(), "another producer id is needed");
+        partition.begin_anew((ProducerId::new(10), ProducerEpoch::new(0)));
+        assert!(partition.renumber());
+    }
+
+    #[test]
+    fn old_batches_are_given_up_from_the_front() {
+        let mut partition = partition();
+        partition.enqueue(batch(1));
+        partition.enqueue(batch(1));
+        let between = partition.queue[0].opened + Duration::from_millis(1);
+        partition.queue[1].opened = between + Duration::from_secs(1);
+        assert_eq!(partition.expire(between).len(), 1);
+        assert_eq!((partition.expire(between).len(), partition.queue.len()), (0, 1));
+    }
+}

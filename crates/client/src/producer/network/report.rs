@@ -6,7 +6,7 @@ use super::super::batch::Batch;
 use super::super::shared::State;
 use super::super::{Acknowledged, Delivery, Outcome, ProducerStats};
 use super::partition::Partition;
-use super::{MAX_SPARE, OnDelivery};
+use super::{MAX_SPARE, MAX_SPARE_BYTES, OnDelivery};
 use crate::ClientError;
 
 /// Reports each batch once, and keeps count until the next exchange with the owner.
@@ -37,7 +37,8 @@ impl Reports {
         self.counts.batches += 1;
         for waiter in batch.waiters.drain(..) {
             let index = i64::try_from(waiter.index).unwrap_or_default();
-            let own = Acknowledged { base_offset: what.base_offset.map(|base| base.plus(index)), ..what.clone() };
+            let own =
+                Acknowledged { base_offset: what.base_offset.map(|base| base.plus(index)), ..what.clone() };
             // Who no longer waits is not told.
             waiter.answer.send(Ok(own)).unwrap_or_default();
         }
@@ -83,7 +84,7 @@ impl Reports {
         state.stats.retries += counts.retries;
         for batch in self.finished.drain(..) {
             state.used -= batch.charge;
-            if state.spare.len() < MAX_SPARE {
+            if state.spare.len() < MAX_SPARE && batch.line.line_len() < MAX_SPARE_BYTES {
                 state.spare.push(batch);
             }
         }

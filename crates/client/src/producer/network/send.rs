@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use yak_model::{BrokerId, TopicPartition};
 use yak_model::api::{Acks, Rejection};
+use yak_model::{BrokerId, TopicPartition};
 
 use super::super::batch::Batch;
 use super::super::{Acknowledged, Slot};
@@ -78,10 +78,8 @@ impl Network {
 
     fn dial(&mut self, broker: BrokerId, now: Instant) {
         let backoff = Backoff::new(self.cluster.config());
-        let dialling = self
-            .dialling
-            .entry(broker)
-            .or_insert(Dialling { is_under_way: false, not_before: now, backoff });
+        let dialling =
+            self.dialling.entry(broker).or_insert(Dialling { is_under_way: false, not_before: now, backoff });
         if dialling.is_under_way || dialling.not_before > now {
             return;
         }
@@ -230,7 +228,8 @@ impl Network {
             .collect();
         for broker in silent {
             let Some(link) = self.links.get(&broker) else { continue };
-            let error = ClientError::NoAnswer { address: link.address.clone(), operation: "produce", timeout };
+            let error =
+                ClientError::NoAnswer { address: link.address.clone(), operation: "produce", timeout };
             self.lose(broker, &error, now);
         }
         let Some(opened_before) = now.checked_sub(self.config.delivery_timeout) else { return };

@@ -83,3 +83,55 @@ pub(super) const fn is_about_leaders(code: ErrorCode) -> bool {
             | ErrorCode::KafkaStorageError
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use yak_model::PartitionIndex;
+
+    use super::*;
+
+    fn verdict(code: ErrorCode, is_idempotent: bool) -> Verdict {
+        let rejection = Rejection::new(code, "because").retry_after(70);
+        judge(Err(rejection), PartitionIndex::new(0), is_idempotent)
+    }
+
+    #[test]
+    fn every_code_has_its_consequence() {
+        for code in ErrorCode::ALL.iter().copied() {
+            match verdict(code, true) {
+                Verdict::Acknowledged(what) => {
+                    assert_eq!((code, what.base_offset), (ErrorCode::DuplicateSequenceNumber, None));
+                }
+                Verdict::OutOfSequence(_) => {
+                    let known = [ErrorCode::OutOfOrderSequenceNumber, ErrorCode::UnknownProducerId];
+                    assert!(known.contains(&code), "{code}");
+                    assert!(
+                        matches!(verdict(code, false), Verdict::Failed(_)),
+                        "without sequences it is final"
+                    );
+                }
+                Verdict::Retry(_, pause) => {
+                    assert!(code.is_retriable());
+                    assert_eq!(pause, Duration::from_millis(70));
+                }
+                Verdict::Failed(_) => assert!(!code.is_retriable()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_written_is_never_called_failed() {
+        for code in [
+            ErrorCode::NotEnoughReplicasAfterAppend,
+            ErrorCode::RequestTimedOut,
+            ErrorCode::KafkaStorageError,
+            ErrorCode::UnknownServerError,
+        ] {
+            assert!(is_perhaps_written(code), "{code}");
+        }
+        for code in [ErrorCode::NotEnoughReplicas, ErrorCode::NotLeaderOrFollower, ErrorCode::MessageTooLarge]
+        {
+            assert!(!is_perhaps_written(code), "{code}");
+        }
+    }
+}

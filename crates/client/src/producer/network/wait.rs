@@ -49,8 +49,10 @@ impl Network {
             [expires, resumes.filter(|resumes| *resumes > now)]
         });
         let dialled = self.dialling.values().filter(|dialling| !dialling.is_under_way);
-        let refresh = (self.refresh.is_wanted && !self.refresh.is_under_way).then_some(self.refresh.not_before);
-        let redial = dialled.map(|dialling| dialling.not_before).filter(|at| *at > now && !self.listed.is_empty());
+        let refresh =
+            (self.refresh.is_wanted && !self.refresh.is_under_way).then_some(self.refresh.not_before);
+        let redial =
+            dialled.map(|dialling| dialling.not_before).filter(|at| *at > now && !self.listed.is_empty());
         links
             .chain(queues.flatten())
             .chain(redial)

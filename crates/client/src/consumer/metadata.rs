@@ -1,0 +1,140 @@
+//! Who leads what, and which partitions there are: what a consumer does about metadata.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+use yak_model::api::{ClientRole, PartitionMetadata, TailStart};
+use yak_model::{BrokerId, TopicName, TopicPartition};
+
+use super::engine::Done;
+use super::link::Link;
+use super::partition::Partition;
+use super::{Assignment, Consumer, Event, Stop, start};
+use crate::ClientError;
+use crate::cluster::Missing;
+
+impl Consumer {
+    /// The topics of all partitions.
+    pub(super) fn topics(&self) -> Vec<TopicName> {
+        let topics: BTreeSet<_> = self.partitions.iter().map(|partition| &partition.id.topic).collect();
+        topics.into_iter().cloned().collect()
+    }
+
+    /// Asks for metadata if it is wanted, or old.
+    pub(super) fn refresh_if_due(&mut self, now: Instant) {
+        let is_old = now >= self.refresh.heard + self.cluster.config().metadata_max_age;
+        if !(self.refresh.is_wanted || is_old) || now < self.refresh.not_before || self.refresh.is_under_way {
+            return;
+        }
+        self.refresh.is_under_way = true;
+        self.refresh.is_wanted = false;
+        let (cluster, topics) = (self.cluster.clone(), self.topics());
+        self.tasks.spawn(async move { Done::Refreshed(cluster.refresh(Some(topics)).await.map(|_| ())) });
+    }
+
+    /// Takes in what was heard.
+    pub(super) fn refreshed(&mut self, now: Instant) {
+        self.refresh.is_under_way = false;
+        self.refresh.heard = now;
+        self.refresh.not_before = now + self.refresh.backoff.next();
+        for slot in 0..self.partitions.len() {
+            self.update_leader(slot);
+        }
+        if self.partitions.iter().all(|partition| partition.leader.is_some()) {
+            self.refresh.backoff.reset();
+        }
+        for topic in &self.growing {
+            let Some(info) = self.cluster.known_topic(topic) else { continue };
+            let is_new = |partition: &&PartitionMetadata| {
+                let id = TopicPartition::new(topic.clone(), partition.partition);
+                !self.partitions.iter().any(|known| known.id == id)
+            };
+            let added: Vec<_> = info
+                .partitions
+                .iter()
+                .filter(is_new)
+                .map(|partition| Assignment {
+                    topic: topic.clone(),
+                    partition: partition.partition,
+                    start: TailStart::Beginning,
+                    stop: Stop::Never,
+                })
+                .collect();
+            if !added.is_empty() {
+                let cluster = self.cluster.clone();
+                self.tasks.spawn(async move { Done::Added(start::look_up(&cluster, &added).await) });
+            }
+        }
+    }
+
+    /// New partitions were found, and where they begin.
+    pub(super) fn added(&mut self, added: Vec<Partition>) {
+        let Some(first) = added.first().map(|partition| partition.id.clone()) else { return };
+        let mut is_news = false;
+        for partition in added {
+            if self.slot_of(&partition.id).is_none() {
+                is_news = true;
+                self.place(partition);
+            }
+        }
+        if is_news {
+            let total = self.cluster.known_topic(&first.topic).map_or(0, |info| info.partition_count());
+            self.ready.push_back((None, Event::PartitionsAdded { first, total }));
+        }
+    }
+
+    /// Takes in who leads a partition now.
+    pub(super) fn update_leader(&mut self, slot: usize) {
+        let partition = &mut self.partitions[slot];
+        if partition.is_doubted && self.cluster.known_topic(&partition.id.topic).is_none() {
+            let topic = partition.id.topic.clone();
+            self.failure.get_or_insert(ClientError::UnknownTopic { topic, similar: None });
+            return;
+        }
+        let before = partition.leader;
+        partition.leader = partition.known_leader(&self.cluster);
+        let (Some((from, _)), Some((to, leader_epoch))) = (before, partition.leader) else { return };
+        if from != to {
+            let partition = partition.id.clone();
+            let event = Event::LeaderChanged { partition, from: Some(from), to: Some(to), leader_epoch };
+            self.ready.push_back((None, event));
+        }
+    }
+
+    /// Refuses partitions that do not exist.
+    pub(super) async fn check_partitions(&self, assignments: &[Assignment]) -> Result<(), ClientError> {
+        for assignment in assignments {
+            let known = self.cluster.known_topic(&assignment.topic);
+            let info = match known.filter(|info| info.partition(assignment.partition).is_some()) {
+                Some(info) => info,
+                None => self.cluster.topic(&assignment.topic, Missing::Fail).await?,
+            };
+            if info.partition(assignment.partition).is_none() {
+                return Err(ClientError::UnknownPartition {
+                    topic: assignment.topic.clone(),
+                    partition: assignment.partition,
+                    count: info.partition_count(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Connects to leaders that were not connected to, so that an address that cannot be reached is an error
+    /// here and now.
+    pub(super) async fn greet_leaders(&mut self) -> Result<(), ClientError> {
+        let wanted: BTreeSet<(BrokerId, TopicName)> = self
+            .partitions
+            .iter()
+            .filter(|partition| !partition.is_stopped())
+            .filter_map(|partition| partition.leader.map(|(leader, _)| (leader, partition.id.topic.clone())))
+            .collect();
+        for (leader, topic) in wanted {
+            if !self.links.contains_key(&leader) {
+                let connection = self.cluster.greet(leader, ClientRole::Consumer, &topic).await?;
+                self.links.insert(leader, Link::new(connection));
+            }
+        }
+        Ok(())
+    }
+}
