@@ -48,6 +48,12 @@
 //! 4. before a truncation the slot (and a stored high watermark above the target) is lowered and synced;
 //! 5. the first failed write, sync, truncation or rename takes the directory offline for good; no room
 //!    (ENOSPC, EDQUOT) on an append does not: the partial bytes are cut off again and the append is refused.
+//!    Too many open files (EMFILE, ENFILE) refuse what needs another one, and nothing else.
+//!
+//! # Open files
+//!
+//! A partition holds one file open, the log file of its active segment, and that only once this process has
+//! appended to it. Everything else is opened for as long as it is read, written or synced.
 
 mod config;
 pub mod dir;

@@ -245,3 +245,19 @@ fn a_wrong_read_names_the_range() {
     assert!(matches!(error, ReadError::OffsetOutOfRange { .. }));
     assert_eq!(error.to_string(), "offset 3 is not within the log, which has [0, 0)");
 }
+
+#[test]
+fn retransmitted_batches_are_answered_with_the_last_ones_offset() {
+    let mut fixture = Fixture::new(config(FlushMode::Sync));
+    let sent = |sequence: i32| batch(&[(NOW.get(), b"a"), (NOW.get(), b"b")], stamp(5, 0, sequence));
+    assert_eq!(fixture.append_batch(sent(0)), 0);
+    // Another producer's batch comes in between.
+    assert_eq!(fixture.append(b"other"), 2);
+    assert_eq!(fixture.append_batch(sent(2)), 3);
+    let mut again = sent(0);
+    again.extend_from_slice(&sent(2));
+    let appended = fixture.log.append_as_leader(&mut again, epoch(0), NOW).unwrap();
+    assert!(appended.duplicate);
+    assert_eq!((appended.base_offset, appended.last_offset), (offset(0), offset(4)));
+    assert_eq!(fixture.log.end(), offset(5));
+}

@@ -345,3 +345,90 @@ fn a_lost_partition_directory_is_reported() {
     directory.forget_missing(topic_id(), PartitionIndex::new(0)).unwrap();
     assert!(directory.missing().is_empty());
 }
+
+#[test]
+fn a_namesake_is_set_aside_when_a_partition_is_created() {
+    for (metadata, other) in [(None, 8), (Some("version: 0\ntopic_id: %"), 8), (Some(""), 7), (None, 7)] {
+        let Fixture { mem, directory, log, .. } = filled(FlushMode::Sync, 5);
+        directory.close(vec![log], None).unwrap();
+        if let Some(text) = metadata {
+            let path = Path::new("t-0/partition.metadata");
+            mem.tamper(path, |content| *content = text.as_bytes().to_vec()).unwrap();
+        }
+        let directory = open_directory(&mem, &yak_log::ManualClock::default());
+        let topic_id = TopicId::from_random([other; 16]);
+        let new = [NewLog { partition: partition(), topic_id, config: config(FlushMode::Sync) }];
+        let log = directory.create_logs(&new).unwrap().pop().unwrap();
+        assert_eq!((log.start(), log.end()), (offset(0), offset(0)));
+        let stray = mem.list(Path::new("")).unwrap().into_iter().find(|entry| entry.name.ends_with("-stray"));
+        let stray = stray.expect("records are never written over").name;
+        let size = mem.metadata(&Path::new(&stray).join("00000000000000000000.log")).unwrap().len;
+        assert!(size > 0);
+        drop((log, directory));
+        let directory = open_directory(&mem, &yak_log::ManualClock::default());
+        let found: Vec<_> = directory.found().iter().map(|found| found.topic_id).collect();
+        assert_eq!(found, [Some(topic_id)]);
+    }
+}
+
+#[test]
+fn an_interrupted_creation_is_taken_up_again() {
+    let (mem, clock) = (MemDir::new(), yak_log::ManualClock::default());
+    let directory = open_directory(&mem, &clock);
+    mem.create_dir(Path::new("t-0")).unwrap();
+    mem.open(Path::new("t-0/partition.metadata.tmp"), yak_log::dir::OpenMode::CreateNew).unwrap();
+    let new = [NewLog { partition: partition(), topic_id: topic_id(), config: config(FlushMode::Sync) }];
+    drop(directory.create_logs(&new).unwrap());
+    let names: Vec<_> = mem.list(Path::new("t-0")).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["00000000000000000000.log", "partition.metadata"]);
+    assert!(mem.list(Path::new("")).unwrap().iter().all(|entry| !entry.name.ends_with("-stray")));
+}
+
+#[test]
+fn no_marker_is_left_until_what_could_not_be_opened_is_settled() {
+    let open = |mem: &MemDir| open_directory(mem, &yak_log::ManualClock::default());
+    let settled: [(&str, fn(&LogDirectory)); 4] = [
+        ("refused", |_| {}),
+        ("deleted", |directory| directory.delete_unopened(&partition(), topic_id()).unwrap()),
+        ("stray", |directory| directory.set_aside_stray(&partition()).unwrap()),
+        ("set aside", |directory| {
+            let config = config(FlushMode::Sync);
+            let (log, _) = directory.open_log(&partition(), topic_id(), config, OnDamage::SetAside).unwrap();
+            directory.finish(vec![log], None).unwrap();
+        }),
+    ];
+    for (what, settle) in settled {
+        let Fixture { mem, directory, log, .. } = filled(FlushMode::Sync, 30);
+        directory.close(vec![log], None).unwrap();
+        let (path, len) = last_log(&mem);
+        mem.tamper(&path, |content| content[len - 3] ^= 4).unwrap();
+        // The end of a clean log is looked at, not its checksums.
+        let directory = open(&mem);
+        mem.tamper(&path, |content| content.truncate(len - 1)).unwrap();
+        let opened = directory.open_log(&partition(), topic_id(), config(FlushMode::Sync), OnDamage::Refuse);
+        assert!(matches!(opened, Err(LogError::Damaged { .. })), "{what}");
+        assert_eq!(directory.unchecked(), [partition()]);
+        settle(&directory);
+        assert_eq!(directory.unchecked().is_empty(), what != "refused", "{what}");
+        if what != "set aside" {
+            directory.finish(Vec::new(), None).unwrap();
+        }
+        drop(directory);
+        assert_eq!(open(&mem).was_clean(), what != "refused", "{what}");
+    }
+}
+
+#[test]
+fn no_marker_is_left_while_a_partition_is_missing() {
+    let Fixture { mem, directory, log, .. } = filled(FlushMode::Sync, 10);
+    directory.close(vec![log], None).unwrap();
+    mem.rename(Path::new("t-0"), Path::new("lost+found")).unwrap();
+    let directory = open_directory(&mem, &yak_log::ManualClock::default());
+    assert!(directory.was_clean());
+    directory.close(Vec::new(), None).unwrap();
+    let directory = open_directory(&mem, &yak_log::ManualClock::default());
+    assert!(!directory.was_clean());
+    directory.forget_missing(topic_id(), PartitionIndex::new(0)).unwrap();
+    directory.close(Vec::new(), None).unwrap();
+    assert!(open_directory(&mem, &yak_log::ManualClock::default()).was_clean());
+}

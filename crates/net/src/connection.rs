@@ -1,88 +1,42 @@
 //! One connection: read, handle, answer in order, then perhaps stream.
+//!
+//! Invariants of the loop:
+//! - The socket is read only after every complete line in the buffer was handled, so that the buffer never grows
+//!   but for the sake of one line.
+//! - While the outbox is not empty, something is waited for that makes it shorter: the front reply, or the
+//!   socket's taking what is ready. The latter has a deadline.
 
-use std::future::{Future, poll_fn};
+mod ending;
+mod stream;
+mod writing;
+
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::task::coop::consume_budget;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::limits::ConnectionLimits;
 use crate::outbox::Outbox;
 use crate::read_buffer::{ReadBuffer, ReadOutcome};
+use crate::service::{Flow, LineService, Refusal, Streamer};
 use crate::sniff::{Speaks, sniff};
 
 /// After this time without work a connection gives its buffers back.
 const RELEASE_AFTER: Duration = Duration::from_secs(1);
 /// Later than any limit: nothing is to be done.
 const FAR: Duration = Duration::from_secs(24 * 3600);
-/// How long a refused peer may still send before the socket is dropped (else it might miss the reason).
-const LINGER: Duration = Duration::from_secs(2);
-
-/// What follows a handled line.
-#[derive(Debug)]
-pub enum Flow {
-    /// The next line.
-    Continue,
-    /// Replies so far, then the end.
-    Close,
-    /// Replies so far, then a stream until it ends; a further request line is refused.
-    Stream(Box<dyn Streamer>),
-}
-
-/// Why a connection is refused. The service says it in the words of its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The line is longer than [`ConnectionLimits::max_line_bytes`].
-    LineTooLong,
-    /// All connections together hold too much.
-    OverBudget,
-    /// A line was begun and not ended in time.
-    LineDeadline,
-    /// A request line came while the connection is a stream.
-    RequestWhileStreaming,
-    /// The peer speaks something else.
-    Speaks(Speaks),
-}
-
-/// The server's side of one connection that speaks lines.
-pub trait LineService: Send + 'static {
-    /// Handles one line (without its newline), answering into `outbox`. Must not block.
-    fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow;
-
-    /// The peer will send no more requests; replies in progress are still sent.
-    fn handle_end_of_input(&mut self) {}
-
-    /// Writes the one line that tells the peer why the connection is closed.
-    fn refuse(&mut self, why: Refusal, outbox: &mut Outbox);
-}
-
-/// What a streamer did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamStep {
-    /// It appended bytes.
-    Bytes,
-    /// It appended its last bytes (or none): close after them.
-    End,
-}
-
-/// A source of bytes for a connection that has become a stream.
-pub trait Streamer: Send + std::fmt::Debug {
-    /// Appends the next bytes to `out`, waiting until there are some. Called only when everything before was
-    /// sent, so the peer's window bounds it. Cancel safe: dropped while waiting, it has appended nothing.
-    fn next<'a>(&'a mut self, out: &'a mut BytesMut)
-    -> Pin<Box<dyn Future<Output = StreamStep> + Send + 'a>>;
-}
 
 /// Serves one connection until it ends.
 ///
 /// # Errors
-/// When the socket fails; a peer that closes is not an error.
+/// When the socket fails, or the peer does not read its replies; a peer that closes is not an error.
 pub async fn serve_connection<S: LineService>(
     stream: TcpStream,
     service: S,
@@ -92,15 +46,17 @@ pub async fn serve_connection<S: LineService>(
 ) -> io::Result<()> {
     let now = Instant::now();
     let buffer = ReadBuffer::new(limits.max_line_bytes, budget);
+    let outbox = Outbox::new(limits.max_outbox_bytes);
     Connection {
         stream,
         service,
         limits,
         shutdown,
         buffer,
-        outbox: Outbox::new(),
+        outbox,
         input: Input::Sniffing,
         line_began: None,
+        stalled: None,
         last_active: now,
     }
     .run()
@@ -132,6 +88,8 @@ struct Connection<S> {
     input: Input,
     /// When the incomplete line in the buffer began.
     line_began: Option<Instant>,
+    /// Since when the peer takes nothing though there is something to send.
+    stalled: Option<Instant>,
     last_active: Instant,
 }
 
@@ -150,10 +108,21 @@ impl<S: LineService> Connection<S> {
         loop {
             self.handle_lines();
             self.write_ready()?;
+            self.check_write_deadline()?;
+            if self.has_unhandled_lines() && self.has_room() {
+                // Writing has made room for them.
+                consume_budget().await;
+                continue;
+            }
             if self.outbox.is_empty() {
                 match std::mem::replace(&mut self.input, Input::Closed { linger: false }) {
                     Input::Closed { linger } => return self.close(linger).await,
-                    Input::Streaming(streamer) => return self.run_stream(streamer).await,
+                    Input::Streaming(streamer) => {
+                        if !self.run_stream(streamer).await? {
+                            return Ok(());
+                        }
+                        continue;
+                    }
                     open => self.input = open,
                 }
             }
@@ -173,6 +142,10 @@ impl<S: LineService> Connection<S> {
     fn has_room(&self) -> bool {
         self.outbox.in_flight() < self.limits.max_in_flight
             && self.outbox.buffered_bytes() < self.limits.max_outbox_bytes
+    }
+
+    const fn has_unhandled_lines(&self) -> bool {
+        matches!(self.input, Input::Open) && !self.buffer.is_scanned()
     }
 
     /// Handles every complete line, as long as the replies in progress leave room.
@@ -212,6 +185,10 @@ impl<S: LineService> Connection<S> {
     }
 
     fn read(&mut self) -> io::Result<()> {
+        debug_assert!(
+            !self.has_unhandled_lines(),
+            "the buffer grows only for the sake of an incomplete line"
+        );
         match self.buffer.read_from(&self.stream)? {
             ReadOutcome::Bytes => self.last_active = Instant::now(),
             ReadOutcome::WouldBlock => {}
@@ -234,25 +211,10 @@ impl<S: LineService> Connection<S> {
         Ok(())
     }
 
-    /// Writes what is ready, as far as the socket takes it without waiting.
-    fn write_ready(&mut self) -> io::Result<()> {
-        while !self.outbox.ready().is_empty() {
-            match self.stream.try_write(self.outbox.ready()) {
-                Ok(count) => {
-                    self.outbox.sent(count);
-                    self.last_active = Instant::now();
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
-    }
-
     async fn wait(&mut self, timer: &mut Pin<Box<Sleep>>) -> io::Result<Wake> {
         let reads = self.reads() && self.has_room();
         let writes = !self.outbox.ready().is_empty();
-        let holds = self.outbox.is_holding();
+        let advances = self.outbox.can_advance();
         let deadline = self.next_deadline();
         if deadline < timer.deadline() {
             timer.as_mut().reset(deadline);
@@ -261,7 +223,7 @@ impl<S: LineService> Connection<S> {
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => Ok(Wake::Shutdown),
-            () = poll_fn(|cx| outbox.poll_advance(cx)), if holds => Ok(Wake::Advanced),
+            () = poll_fn(|cx| outbox.poll_advance(cx)), if advances => Ok(Wake::Advanced),
             ready = stream.readable(), if reads => ready.map(|()| Wake::Readable),
             ready = stream.writable(), if writes => ready.map(|()| Wake::Writable),
             () = timer.as_mut() => {
@@ -273,7 +235,8 @@ impl<S: LineService> Connection<S> {
     }
 
     /// When something is to be done though nothing happens. Everything counted here is done by
-    /// [`Connection::handle_time`], so that the timer never fires in vain twice.
+    /// [`Connection::handle_time`] or [`Connection::check_write_deadline`], so that the timer never fires in
+    /// vain twice.
     fn next_deadline(&self) -> Instant {
         let mut deadline = self.last_active + FAR;
         if self.outbox.is_empty() {
@@ -281,6 +244,9 @@ impl<S: LineService> Connection<S> {
             if self.holds_idle_memory() {
                 deadline = deadline.min(self.last_active + RELEASE_AFTER);
             }
+        }
+        if let Some(since) = self.stalled {
+            deadline = deadline.min(since + self.limits.write_deadline);
         }
         match self.line_began {
             Some(began) if self.reads() && self.has_room() => deadline.min(began + self.limits.line_deadline),
@@ -307,104 +273,5 @@ impl<S: LineService> Connection<S> {
             self.buffer.release(true);
             self.outbox.release();
         }
-    }
-
-    /// The server stops: replies in progress get a moment, then the connection ends.
-    async fn finish(mut self) -> io::Result<()> {
-        let grace = self.limits.shutdown_grace;
-        let drain = async {
-            while !self.outbox.is_empty() {
-                self.write_ready()?;
-                let writes = !self.outbox.ready().is_empty();
-                let holds = self.outbox.is_holding();
-                if !writes && !holds {
-                    break;
-                }
-                let (stream, outbox) = (&self.stream, &mut self.outbox);
-                tokio::select! {
-                    () = poll_fn(|cx| outbox.poll_advance(cx)), if holds => {}
-                    ready = stream.writable(), if writes => ready?,
-                }
-            }
-            io::Result::Ok(())
-        };
-        timeout(grace, drain).await.unwrap_or(Ok(()))
-    }
-
-    /// Ends the connection. With `linger`, first reads away what the peer still sends, because a socket closed
-    /// over unread bytes is reset, and the peer might never see the last reply.
-    async fn close(self, linger: bool) -> io::Result<()> {
-        if !linger {
-            return Ok(());
-        }
-        let mut stream = self.stream;
-        tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
-        let discard = async {
-            let mut scratch = vec![0; 16 * 1024];
-            loop {
-                stream.readable().await?;
-                match stream.try_read(&mut scratch) {
-                    Ok(0) => return Ok(()),
-                    Ok(_) => {}
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(e) => return Err(e),
-                }
-            }
-        };
-        tokio::select! {
-            () = self.shutdown.cancelled() => Ok(()),
-            ended = timeout(LINGER, discard) => ended.unwrap_or(Ok(())),
-        }
-    }
-
-    async fn run_stream(mut self, mut streamer: Box<dyn Streamer>) -> io::Result<()> {
-        self.buffer.release(true);
-        let mut peer_sends = true;
-        let mut ended = false;
-        if self.buffer.has_partial_line() {
-            return self.refuse_in_stream().await;
-        }
-        loop {
-            self.write_ready()?;
-            let writes = !self.outbox.ready().is_empty();
-            if ended && !writes {
-                return self.close(peer_sends).await;
-            }
-            let stream = &self.stream;
-            tokio::select! {
-                biased;
-                () = self.shutdown.cancelled() => return Ok(()),
-                ready = stream.writable(), if writes => ready?,
-                step = streamer.next(self.outbox.ready()), if !writes => ended = step == StreamStep::End,
-                ready = stream.readable(), if peer_sends => {
-                    ready?;
-                    match self.buffer.read_from(&self.stream)? {
-                        ReadOutcome::WouldBlock => {}
-                        ReadOutcome::End => peer_sends = false,
-                        _ if self.buffer.pending().iter().all(u8::is_ascii_whitespace) => {
-                            while self.buffer.next_line().is_some() {}
-                            self.buffer.release(false);
-                        }
-                        _ => return self.refuse_in_stream().await,
-                    }
-                }
-            }
-        }
-    }
-
-    /// A request line came in while the connection is a stream.
-    async fn refuse_in_stream(mut self) -> io::Result<()> {
-        self.refuse(Refusal::RequestWhileStreaming);
-        while !self.outbox.ready().is_empty() {
-            self.write_ready()?;
-            if self.outbox.ready().is_empty() {
-                break;
-            }
-            tokio::select! {
-                () = self.shutdown.cancelled() => return Ok(()),
-                ready = self.stream.writable() => ready?,
-            }
-        }
-        self.close(true).await
     }
 }

@@ -9,10 +9,12 @@ pub struct ConnectionLimits {
     pub max_line_bytes: usize,
     /// Requests in progress before reading stops.
     pub max_in_flight: usize,
-    /// Reply bytes waiting before reading stops.
+    /// Reply bytes waiting before reading stops and no further held reply is made.
     pub max_outbox_bytes: usize,
     /// A started line must be complete after this time.
     pub line_deadline: Duration,
+    /// A peer that takes no byte of the replies waiting for it for so long is closed. Streams are exempt.
+    pub write_deadline: Duration,
     /// A connection without a request for so long is closed.
     pub max_idle: Duration,
     /// At shutdown, replies in progress get this long.
@@ -26,6 +28,7 @@ impl Default for ConnectionLimits {
             max_in_flight: 64,
             max_outbox_bytes: 1024 * 1024,
             line_deadline: Duration::from_secs(30),
+            write_deadline: Duration::from_secs(60),
             max_idle: Duration::from_secs(600),
             shutdown_grace: Duration::from_secs(1),
         }

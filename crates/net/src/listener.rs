@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
-use crate::connection::{LineService, serve_connection};
+use crate::connection::serve_connection;
 use crate::limits::ConnectionLimits;
+use crate::service::LineService;
 
 const BACKLOG: i32 = 1024;
 /// A vanished peer is noticed after about this time, also on a stream with nothing to send.

@@ -17,7 +17,11 @@ enum Slot {
 }
 
 /// What is to be sent on one connection. Bytes in `ready` go first, then the slots in order.
+///
+/// A held reply is polled, and so made, only while `ready` is below `limit`. If it does not fit then, it waits in
+/// its slot until `ready` is sent: a large reply is neither copied nor followed by another one.
 pub struct Outbox {
+    limit: usize,
     ready: BytesMut,
     slots: VecDeque<Slot>,
     slot_bytes: usize,
@@ -30,8 +34,8 @@ impl fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> Self {
-        Self { ready: BytesMut::new(), slots: VecDeque::new(), slot_bytes: 0 }
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, ready: BytesMut::new(), slots: VecDeque::new(), slot_bytes: 0 }
     }
 
     /// Answers the request at hand: `write` appends its bytes (or nothing) to the buffer it is given.
@@ -96,31 +100,45 @@ impl Outbox {
         self.ready.is_empty() && self.slots.is_empty()
     }
 
-    /// Whether the next reply is held.
-    pub(crate) fn is_holding(&self) -> bool {
-        !self.slots.is_empty()
+    /// Whether [`Outbox::poll_advance`] is worth a call. If not, then sending what is ready comes first.
+    pub(crate) fn can_advance(&self) -> bool {
+        match self.slots.front() {
+            None => false,
+            Some(Slot::Ready(bytes)) => self.fits(bytes.len()),
+            Some(Slot::Held(_)) => self.fits(1),
+        }
     }
 
-    /// Moves every reply whose turn has come and which is there to `ready`. Ready when at least one moved.
+    fn fits(&self, more: usize) -> bool {
+        self.ready.is_empty() || self.ready.len().saturating_add(more) <= self.limit
+    }
+
+    /// Moves every reply whose turn has come, which is there and for which there is room, to `ready`. Ready when
+    /// at least one moved.
     pub(crate) fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut moved = false;
-        while let Some(front) = self.slots.front_mut() {
-            let bytes = match front {
-                Slot::Ready(bytes) => {
+        while self.can_advance() {
+            match self.slots.pop_front() {
+                None => break,
+                Some(Slot::Ready(bytes)) => {
                     self.slot_bytes -= bytes.len();
-                    std::mem::take(bytes)
+                    moved = true;
+                    if self.ready.is_empty() {
+                        self.ready = bytes;
+                    } else {
+                        self.ready.extend_from_slice(&bytes);
+                    }
                 }
-                Slot::Held(reply) => match reply.as_mut().poll(cx) {
-                    Poll::Ready(bytes) => bytes,
-                    Poll::Pending => break,
+                Some(Slot::Held(mut reply)) => match reply.as_mut().poll(cx) {
+                    Poll::Ready(bytes) => {
+                        self.slot_bytes += bytes.len();
+                        self.slots.push_front(Slot::Ready(bytes));
+                    }
+                    Poll::Pending => {
+                        self.slots.push_front(Slot::Held(reply));
+                        break;
+                    }
                 },
-            };
-            self.slots.pop_front();
-            moved = true;
-            if self.ready.is_empty() {
-                self.ready = bytes;
-            } else {
-                self.ready.extend_from_slice(&bytes);
             }
         }
         if moved { Poll::Ready(()) } else { Poll::Pending }
@@ -129,6 +147,8 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Waker;
 
     use tokio::sync::oneshot;
@@ -137,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_held_reply_holds_those_behind_it() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::new(1024);
         let mut cx = Context::from_waker(Waker::noop());
         let (answer, held) = oneshot::channel::<&'static [u8]>();
         outbox.reply(|out| out.extend_from_slice(b"1"));
@@ -153,5 +173,36 @@ mod tests {
         outbox.sent(4);
         assert!(outbox.is_empty());
         assert_eq!(outbox.buffered_bytes(), 0);
+    }
+
+    #[test]
+    fn held_replies_are_made_one_at_a_time_while_nothing_is_sent() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let mut outbox = Outbox::new(10);
+        let mut cx = Context::from_waker(Waker::noop());
+        for length in [4, 6, 30, 1, 30] {
+            let made = Arc::clone(&made);
+            outbox.hold(async move {
+                made.fetch_add(1, Ordering::Relaxed);
+                BytesMut::zeroed(length)
+            });
+        }
+        let mut step = |sent: usize| {
+            outbox.sent(sent);
+            let moved = outbox.poll_advance(&mut cx).is_ready();
+            assert!(!outbox.can_advance());
+            (moved, made.load(Ordering::Relaxed), outbox.ready().len(), outbox.buffered_bytes())
+        };
+        // Full to the byte; then one that does not fit is made, and waits.
+        assert_eq!(step(0), (true, 2, 10, 10));
+        assert_eq!(step(1), (false, 3, 9, 39));
+        assert_eq!(step(8), (false, 3, 1, 31));
+        assert_eq!(step(1), (true, 3, 30, 30));
+        assert_eq!(step(20), (false, 3, 10, 10));
+        // The small one is appended, the next large one not yet made.
+        assert_eq!(step(1), (true, 4, 10, 10));
+        assert_eq!(step(10), (true, 5, 30, 30));
+        assert_eq!(step(30), (false, 5, 0, 0));
+        assert!(outbox.is_empty());
     }
 }

@@ -71,9 +71,19 @@ impl ReadBuffer {
     /// The rest after the peer has closed its sending half: a last line without newline.
     pub(crate) fn take_rest(&mut self) -> Option<(usize, usize)> {
         let line = (self.start, self.end);
+        self.discard();
+        (line.1 > line.0).then_some(line)
+    }
+
+    /// Whether every complete line was taken.
+    pub(crate) const fn is_scanned(&self) -> bool {
+        self.scanned == self.end
+    }
+
+    /// Consumes all that has arrived.
+    pub(crate) const fn discard(&mut self) {
         self.start = self.end;
         self.scanned = self.end;
-        (line.1 > line.0).then_some(line)
     }
 
     /// The bytes of a line taken before. Valid until the next read.

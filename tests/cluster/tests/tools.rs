@@ -27,7 +27,7 @@ const USAGE: [(&[&str], &str); 14] = [
     ),
     (
         &["yak-producer", "--topic", "t", "--linger-ms", "x"],
-        "error: --linger-ms: \"x\" is not a whole number",
+        "error: --linger-ms: \"x\" is not a duration (use milliseconds, or e.g. 30s, 12h, 7d)",
     ),
     (
         &["yak-producer", "--topic", "t", "--acks", "1", "--idempotent"],

@@ -92,7 +92,14 @@ impl Tool {
             timeout_ms: self.timeout_ms,
         };
         let mut exit = Exit::Done;
-        for result in self.admin.create_topics(&request).await?.topics {
+        let reply = match self.admin.create_topics(&request).await {
+            // A request for one topic is refused whole.
+            Err(error) if error.code() == ErrorCode::TopicAlreadyExists && what.if_not_exists => {
+                return Ok(exit);
+            }
+            reply => reply?,
+        };
+        for result in reply.topics {
             match result {
                 Ok(created) => self.created(&created)?,
                 Err((_, refused)) if refused.code == ErrorCode::TopicAlreadyExists && what.if_not_exists => {}

@@ -240,6 +240,11 @@ impl LogDirectory {
         self.core.trash.empty();
     }
 
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     fn stop_flusher(&self) {
         self.core.flusher.stop();
         if let Some(thread) = lock(&self.flusher).take() {

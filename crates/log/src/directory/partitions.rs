@@ -260,7 +260,11 @@ impl LogDirectory {
                 }
                 if self.core.logs().iter().any(|log| log.partition() == partition) {
                     let found = partition_metadata::read(disk, dir).ok().flatten().unwrap_or_default();
-                    return Err(LogError::TopicId { partition: partition.clone(), expected: topic_id, found });
+                    return Err(LogError::TopicId {
+                        partition: partition.clone(),
+                        expected: topic_id,
+                        found,
+                    });
                 }
                 self.set_aside_stray(partition)?;
                 disk.dir().create_dir(dir)

@@ -102,3 +102,60 @@ fn gone_or(core: &Core, log: &Shared, path: &Path, result: io::Result<()>) -> Re
         result => core.disk.grow("replace", path, result),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use yak_model::{
+        BrokerId, DirectoryId, LeaderEpoch, PartitionIndex, TimestampMs, TopicId, TopicPartition,
+    };
+    use yak_record::{BatchBuilder, Compression, RecordParts};
+
+    use super::*;
+    use crate::{Background, DirectoryOptions, Log, LogConfig, LogDirectory, ManualClock, MemDir, NewLog};
+
+    const NOW: TimestampMs = TimestampMs::new(1_766_836_000_000);
+
+    fn create(directory: &LogDirectory, id: u8) -> Log {
+        let partition = TopicPartition::new("t".parse().unwrap(), PartitionIndex::new(0));
+        let topic_id = TopicId::from_random([id; 16]);
+        let new = [NewLog { partition, topic_id, config: LogConfig::default() }];
+        directory.create_logs(&new).unwrap().pop().unwrap()
+    }
+
+    #[test]
+    fn offsets_and_epochs_of_a_deleted_log_are_not_those_of_its_namesake() {
+        let mem = MemDir::new();
+        let options = DirectoryOptions {
+            broker_id: BrokerId::new(1),
+            cluster_id: None,
+            new_directory_id: DirectoryId::from_random([2; 16]),
+            reserve_bytes: 0,
+            now: NOW,
+            background: Background::Manual(ManualClock::default()),
+        };
+        let directory = LogDirectory::open(Arc::new(mem.clone()), options).unwrap();
+        let core = directory.core();
+        let mut log = create(&directory, 7);
+        let partition = log.partition().clone();
+        let mut builder = BatchBuilder::new();
+        builder.push(&RecordParts { value: Some(b"v"), ..RecordParts::default() });
+        let mut batch = builder.finish(Compression::None, None);
+        log.append_as_leader(&mut batch, LeaderEpoch::new(3), NOW).unwrap();
+        directory.checkpoint().unwrap();
+        log.set_high_watermark(log.end());
+        log.start_epoch(LeaderEpoch::new(4));
+        assert_eq!(core.stored().get(Which::RecoveryPoint, &partition), Some(log.end()));
+        // A checkpoint that began before the deletion still has it in its list.
+        let listed = core.logs().pop().unwrap();
+        directory.delete_log(log).unwrap();
+        let namesake = create(&directory, 8);
+        core.register(&listed);
+        write(core).unwrap();
+        for which in [Which::RecoveryPoint, Which::HighWatermark, Which::LogStart] {
+            let stored = core.stored().get(which, &partition).unwrap_or_default();
+            assert_eq!(stored, namesake.end(), "{which:?}");
+        }
+        let epochs = Path::new("t-0").join(epochs::FILE_NAME);
+        assert!(mem.files().iter().all(|(path, _)| *path != epochs));
+    }
+}

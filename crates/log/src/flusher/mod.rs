@@ -180,10 +180,7 @@ impl Flusher {
 
 impl Queue {
     fn take(&mut self, now: Duration) -> Due {
-        let mut due = Due {
-            logs: std::mem::take(&mut self.urgent),
-            checkpoint: false,
-        };
+        let mut due = Due { logs: std::mem::take(&mut self.urgent), checkpoint: false };
         self.announce = false;
         // Swaps, not stores: whoever found itself queued before this must be seen with what it appended.
         due.logs.iter().for_each(|log| _ = log.queued_now.swap(false, Ordering::AcqRel));

@@ -10,7 +10,7 @@ use super::{Log, Segments};
 use crate::epochs;
 use crate::error::{LogError, StorageFailure};
 use crate::recovery::damage_of;
-use crate::segment::{LookupError, Segment};
+use crate::segment::{LogFile, LookupError, Segment};
 use crate::sync::lock;
 
 impl Log {
@@ -18,7 +18,7 @@ impl Log {
     /// back. Before anything is cut, slot, recovery point and stored high watermark are lowered durably.
     ///
     /// # Errors
-    /// The offset is before the log's start, or the disk failed.
+    /// The offset is before the log's start, or the disk failed: a truncation that stops half-way is final.
     pub fn truncate_to(&mut self, offset: Offset) -> Result<Offset, LogError> {
         self.core.disk.check()?;
         let (start, end) = (self.start(), self.end());
@@ -28,7 +28,19 @@ impl Log {
         if offset < start {
             return Err(LogError::OffsetOutOfRange { offset, start, end });
         }
-        self.cut(offset).map_err(|error| self.cut_failed(error))
+        let segments = self.shared.segments.load_full();
+        let kept = segments.partition_point(|segment| segment.base() <= offset).max(1);
+        // Too many open files show here, before anything was changed.
+        let log = segments[kept - 1].log()?;
+        let (position, new_end) = match segments[kept - 1].locate(offset) {
+            Ok(Some(batch)) => (batch.position, batch.header.base_offset.min(offset)),
+            Err(LookupError::Storage(failure)) => return Err(failure.into()),
+            // What cannot be understood has no whole batches to keep.
+            Ok(None) | Err(LookupError::Bad { .. }) => (segments[kept - 1].size(), offset),
+        };
+        self.lower(new_end)?;
+        self.cut((&segments, kept), (&log, position), new_end).map_err(|error| self.cut_failed(error))?;
+        Ok(new_end)
     }
 
     /// Empties the log and begins it anew at `offset`: for a follower whose leader has nothing before it.
@@ -37,12 +49,14 @@ impl Log {
     /// The disk failed, or has no room.
     pub fn reset_to(&mut self, offset: Offset) -> Result<(), LogError> {
         self.core.disk.check()?;
+        self.lower(offset.min(self.start()))?;
         self.restart_at(offset).map_err(|error| self.cut_failed(error))
     }
 
+    /// Half-way there is no way back but through recovery.
     fn cut_failed(&self, error: LookupError) -> LogError {
         match error {
-            LookupError::Storage(failure) => self.offline(failure).into(),
+            LookupError::Storage(failure) => self.offline(self.core.disk.fail(failure)).into(),
             LookupError::Bad { position, problem } => LogError::Damaged {
                 partition: self.partition().clone(),
                 damage: damage_of(
@@ -55,34 +69,27 @@ impl Log {
         }
     }
 
-    fn cut(&mut self, offset: Offset) -> Result<Offset, LookupError> {
-        let segments = self.shared.segments.load_full();
-        let kept = segments.partition_point(|segment| segment.base() <= offset).max(1);
+    fn cut(
+        &mut self,
+        (segments, kept): (&Segments, usize),
+        (log, position): (&LogFile, u64),
+        new_end: Offset,
+    ) -> Result<(), LookupError> {
         let last = &segments[kept - 1];
-        // What cannot be understood has no whole batches to keep.
-        let batch = last.locate(offset).unwrap_or(None);
-        let (position, new_end) = match batch {
-            Some(batch) => (batch.position, batch.header.base_offset.min(offset)),
-            None => (last.size(), offset),
-        };
-        self.lower(new_end)?;
         // From the newest on, so that what is there after a crash in between has no hole.
         for segment in segments[kept..].iter().rev() {
             segment.delete(&self.core.trash, Duration::ZERO)?;
         }
-        let log = last.log()?;
         let disk = &self.core.disk;
         disk.change("truncate", log.path(), log.file().truncate(position))?;
         disk.change("sync", log.path(), log.file().sync_data())?;
         let shortened = Segment::existing(disk, self.shared.dir(), last.base(), position);
         let mut list: Segments = segments[..kept - 1].to_vec();
         self.replace_active(&mut list, shortened)?;
-        self.finish_cut(new_end)?;
-        Ok(new_end)
+        self.finish_cut(new_end)
     }
 
     fn restart_at(&mut self, offset: Offset) -> Result<(), LookupError> {
-        self.lower(offset.min(self.start()))?;
         let segments = self.shared.segments.load_full();
         for segment in segments.iter().rev() {
             segment.delete(&self.core.trash, Duration::ZERO)?;

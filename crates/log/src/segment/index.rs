@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use yak_model::TimestampMs;
 
-use crate::dir::{Dir, File, OpenMode};
+use crate::dir::{File, OpenMode};
 use crate::disk::Disk;
 use crate::error::StorageFailure;
 
@@ -160,7 +160,7 @@ impl<E: Entry> IndexFile<E> {
         let disk = self.disk.clone();
         let written = self.written();
         let written = disk.look("read", &self.path, written)?;
-        let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::Write };
+        let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::CreateOrOpen };
         let file = disk.grow("create", &self.path, disk.dir().open(&self.path, mode))?;
         self.made = true;
         if self.pending.is_empty() {
@@ -250,7 +250,7 @@ fn partition_point(mut low: usize, mut high: usize, holds: impl Fn(usize) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dir::MemDir;
+    use crate::dir::{Dir, MemDir};
 
     fn index(dir: &MemDir) -> IndexFile<OffsetEntry> {
         IndexFile::new(Arc::new(Disk::new(Arc::new(dir.clone()))), "i.index".into())

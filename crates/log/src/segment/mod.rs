@@ -103,7 +103,14 @@ impl Segment {
             return Ok(log);
         }
         let path = self.path(names::LOG);
-        let file = self.disk.look("open", &path, self.disk.dir().open(&path, OpenMode::Write))?;
+        let file = match self.disk.dir().open(&path, OpenMode::Write) {
+            // It is being deleted, and stays under this name as long as somebody has the segment.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.disk.dir().open(&self.deleted_path(names::LOG), OpenMode::Read).map_err(|_| error)
+            }
+            file => file,
+        };
+        let file = self.disk.look("open", &path, file)?;
         Ok(Arc::new(LogFile::new(file, path, self.fate.clone())))
     }
 
@@ -185,12 +192,16 @@ impl Segment {
         }
     }
 
+    fn deleted_path(&self, suffix: &str) -> PathBuf {
+        self.path(&format!("{suffix}.{}", names::DELETED))
+    }
+
     /// Renames the files to `*.deleted`; they are removed when the last reader has let go.
     pub(crate) fn delete(&self, trash: &Arc<Trash>, delay: Duration) -> Result<(), StorageFailure> {
         let mut renamed = Vec::new();
         for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
             let path = self.path(suffix);
-            let target = self.path(&format!("{suffix}.{}", names::DELETED));
+            let target = self.deleted_path(suffix);
             match self.disk.dir().rename(&path, &target) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 result => self.disk.change("rename", &path, result)?,
