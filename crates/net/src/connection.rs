@@ -107,8 +107,8 @@ impl<S: LineService> Connection<S> {
         let mut timer = Box::pin(sleep_until(self.last_active + RELEASE_AFTER));
         loop {
             self.handle_lines();
-            self.write_ready()?;
             self.check_write_deadline()?;
+            self.write_ready()?;
             if self.has_unhandled_lines() && self.has_room() {
                 // Writing has made room for them.
                 consume_budget().await;

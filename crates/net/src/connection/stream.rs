@@ -67,6 +67,7 @@ impl<S: LineService> Connection<S> {
 
     /// From here on the peer has the write deadline again, counted from now.
     fn refuse_in_stream(&mut self) {
+        self.stalled = None;
         self.refuse(Refusal::RequestWhileStreaming);
     }
 }

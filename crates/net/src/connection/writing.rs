@@ -30,7 +30,8 @@ impl<S: LineService> Connection<S> {
         self.stalled = None;
     }
 
-    /// Fails when the peer has taken nothing for longer than the write deadline. Not called for a stream.
+    /// Fails when the peer has taken nothing for longer than the write deadline. Called before
+    /// [`Connection::write_ready`], which begins the next deadline; not called for a stream.
     ///
     /// The socket is asked once more before: it is called writable only when a good part of its buffer is free
     /// (a third, on Linux), so that a slow reader may well have made room without anybody being woken.
@@ -41,9 +42,6 @@ impl<S: LineService> Connection<S> {
         match SockRef::from(&self.stream).send(self.outbox.ready()) {
             Ok(count) => {
                 self.sent(count);
-                if !self.outbox.ready().is_empty() {
-                    self.stalled = Some(Instant::now());
-                }
                 Ok(())
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {

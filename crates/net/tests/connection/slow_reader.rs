@@ -74,6 +74,19 @@ fn a_peer_that_reads_nothing_is_closed_after_the_write_deadline() {
 }
 
 #[test]
+fn a_peer_that_stops_reading_is_closed_however_it_began() {
+    let server = Server::start(write_deadline(400), 100, usize::MAX);
+    let mut stream = server.connect();
+    stream.write_all(format!("big {BIG}\n").as_bytes()).unwrap();
+    let mut received = vec![0; 512 * 1024];
+    for _ in 0..3 {
+        stream.read_exact(&mut received).unwrap();
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    server.wait_until_empty();
+}
+
+#[test]
 fn a_peer_that_goes_on_asking_and_reads_nothing_is_closed_too() {
     let server =
         Server::start(ConnectionLimits { max_outbox_bytes: BIG, ..write_deadline(200) }, 100, usize::MAX);
@@ -125,4 +138,15 @@ fn the_reader_of_a_stream_may_pause_but_not_once_it_is_refused() {
     patient.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut patient).len(), 500 * CHUNK);
     drop(greedy);
+}
+
+#[test]
+fn the_reader_of_a_stream_that_paused_still_learns_why_it_is_refused() {
+    let server = Server::start(write_deadline(500), 100, usize::MAX);
+    let mut stream = server.connect();
+    stream.write_all(b"flood 500\n").unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    stream.write_all(b"echo 1\n").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(read_all(&mut stream).ends_with("refused: RequestWhileStreaming\n"));
 }
