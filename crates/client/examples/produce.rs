@@ -48,7 +48,8 @@ fn print(delivery: &Delivery<'_>) {
     match &delivery.outcome {
         Outcome::Acknowledged(what) => {
             let offset = what.base_offset.map_or_else(|| "?".to_owned(), |offset| offset.to_string());
-            eprintln!("{count} records at {topic}-{partition}@{offset}, on brokers {:?}", what.acked_by);
+            let brokers: Vec<_> = what.acked_by.iter().map(ToString::to_string).collect();
+            eprintln!("{count} records at {topic}-{partition}@{offset}, on brokers {}", brokers.join(","));
         }
         Outcome::Failed(why) => eprintln!("{count} records failed: {why}"),
         Outcome::Unknown(why) => eprintln!("{count} records may or may not be there: {why}"),

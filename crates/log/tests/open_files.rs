@@ -97,7 +97,7 @@ impl Dir for Crowded {
 }
 
 fn new_log(index: i32) -> NewLog {
-    let partition = TopicPartition::new("t".parse().unwrap(), PartitionIndex::new(index));
+    let partition = TopicPartition::new("t".parse().expect("a valid name"), PartitionIndex::new(index));
     NewLog { partition, topic_id: topic_id(), config: config(FlushMode::Sync) }
 }
 

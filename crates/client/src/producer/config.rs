@@ -36,7 +36,8 @@ pub struct ProducerConfig {
     pub batch_records: usize,
     /// How long a record waits for company although it could be sent. Default 0.
     pub linger: Duration,
-    /// Memory for records not yet acknowledged. Default 16 MiB.
+    /// Most memory for records not yet acknowledged. With few partitions less is used: what they can have under
+    /// way, and a little more. Default 32 MiB.
     pub buffer_bytes: usize,
     /// Batches of one partition under way at once, 1 to 5. Default 5.
     pub max_in_flight: usize,
@@ -57,7 +58,7 @@ impl Default for ProducerConfig {
             batch_bytes: 128 * 1024,
             batch_records: 1_000,
             linger: Duration::ZERO,
-            buffer_bytes: 16 * 1024 * 1024,
+            buffer_bytes: 32 * 1024 * 1024,
             max_in_flight: 5,
             delivery_timeout: Duration::from_secs(120),
             partitioner: Partitioner::default(),

@@ -109,15 +109,10 @@ impl<'p> Feed<'p> {
         if let Some(ended) = &state.ended {
             return Err(ended.clone().into());
         }
-        // The first batch always fits, so that a record larger than the whole memory can be sent.
-        if state.used > 0 && state.used + charge > self.producer.config.buffer_bytes {
-            state.is_starving = true;
-            state.needed = charge;
+        if !state.acquire(charge) {
             self.is_news = true;
             return Err(PushError::Full);
         }
-        state.is_starving = false;
-        state.used += charge;
         let mut batch = state.spare.pop().unwrap_or_else(Batch::new);
         drop(state);
         batch.begin(slot, charge);

@@ -68,7 +68,7 @@ impl Producer {
     ) -> Result<Self, ClientError> {
         config.check()?;
         let config = Arc::new(config);
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(&config));
         let identity = if config.idempotent { Some(network::obtain_identity(cluster).await?) } else { None };
         let network = Network::new(cluster, &config, Arc::clone(&shared), identity, Box::new(on_delivery));
         Ok(Self {
@@ -100,7 +100,7 @@ impl Producer {
         let shared_topic = {
             let mut state = self.shared.lock();
             state.topics.push(SharedTopic { info: Arc::clone(&info), slots: Vec::new() });
-            state.add_partitions(handle.0, info);
+            state.add_partitions(handle.0, info, &self.config);
             state.topics[handle.0].clone()
         };
         self.topics.push(OpenedTopic::new(shared_topic, max_batch_len, self.config.partitioner));
@@ -203,7 +203,6 @@ impl Producer {
     }
 
     async fn wait_for(&mut self, waiting: Waiting) -> Result<(), ClientError> {
-        let limit = self.config.buffer_bytes;
         self.shared.lock().waiting = waiting;
         self.shared.wake.notify_one();
         loop {
@@ -212,7 +211,7 @@ impl Producer {
             {
                 let mut state = self.shared.lock();
                 state.waiting = waiting;
-                if state.is_served(limit) {
+                if state.is_served() {
                     state.waiting = Waiting::Nothing;
                     return Ok(());
                 }

@@ -18,8 +18,15 @@ use yak_model::{PartitionIndex, TopicName};
 
 use super::batch::Batch;
 use super::network::Link;
-use super::{ProducerStats, Slot};
+use super::{ProducerConfig, ProducerStats, Slot};
 use crate::{ClientError, TopicInfo};
+
+/// Batches of a partition that wait behind those under way, when memory is full.
+const BATCHES_BEHIND: usize = 3;
+/// As many records as large as a batch or larger may be under way in any case.
+const LARGE_RECORDS: usize = 4;
+/// Less memory than this is not worth saving.
+const LEAST_LIMIT: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -48,10 +55,14 @@ pub(super) struct State {
     /// Memory to use again.
     pub(super) spare: Vec<Batch>,
     pub(super) used: usize,
+    /// How much may be used now.
+    limit: usize,
+    /// How much may ever be used.
+    most: usize,
     /// A push found no memory: partial batches must go.
     pub(super) is_starving: bool,
     /// How much it needed.
-    pub(super) needed: usize,
+    needed: usize,
     /// What the owner waits for.
     pub(super) waiting: Waiting,
     pub(super) stats: ProducerStats,
@@ -90,8 +101,10 @@ pub(super) struct SharedTopic {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State::default()), wake: Notify::new(), progress: Notify::new() }
+    pub(super) fn new(config: &ProducerConfig) -> Self {
+        let mut state = State::default();
+        state.set_limit(config);
+        Self { state: Mutex::new(state), wake: Notify::new(), progress: Notify::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,13 +115,39 @@ impl Shared {
 
 impl State {
     /// Gives slots to the partitions of a topic that have none yet.
-    pub(super) fn add_partitions(&mut self, topic: usize, info: Arc<TopicInfo>) {
+    pub(super) fn add_partitions(&mut self, topic: usize, info: Arc<TopicInfo>, config: &ProducerConfig) {
         let known = self.topics[topic].slots.len();
         for partition in info.partitions.iter().skip(known) {
             self.topics[topic].slots.push(Slot(self.slots.len()));
             self.slots.push(SlotInfo { topic: info.name.clone(), partition: partition.partition });
         }
         self.topics[topic].info = info;
+        self.set_limit(config);
+    }
+
+    /// Memory for what each partition can have under way, and for a few batches behind that. More would not make
+    /// anything faster: batches would only grow cold in the processor's cache, and old in the queue.
+    fn set_limit(&mut self, config: &ProducerConfig) {
+        let batches = (config.max_in_flight + BATCHES_BEHIND) * self.slots.len().max(1);
+        self.limit = batches.saturating_mul(config.batch_bytes).max(LEAST_LIMIT).min(config.buffer_bytes);
+        self.most = config.buffer_bytes;
+    }
+
+    /// Takes memory for a batch, if there is any left. The first batch always fits, so that a record larger than
+    /// the whole memory can be sent.
+    pub(super) fn acquire(&mut self, charge: usize) -> bool {
+        self.needed = charge;
+        self.is_starving = !self.has_room();
+        if !self.is_starving {
+            self.used += charge;
+        }
+        !self.is_starving
+    }
+
+    /// Whether there is memory for what was asked for last. (Of large records at least a few may be under way.)
+    fn has_room(&self) -> bool {
+        let limit = self.limit.max(self.needed.saturating_mul(LARGE_RECORDS)).min(self.most);
+        self.used == 0 || self.used + self.needed <= limit
     }
 
     /// Whether the network should take partial batches without waiting for company.
@@ -117,11 +156,10 @@ impl State {
     }
 
     /// Whether what the owner waits for is there.
-    pub(super) const fn is_served(&self, limit: usize) -> bool {
+    pub(super) fn is_served(&self) -> bool {
         match self.waiting {
             Waiting::Nothing => false,
-            // Not for every single batch: waking up costs more than a batch.
-            Waiting::Room => self.used + self.needed + limit / 8 <= limit || self.used == 0,
+            Waiting::Room => self.has_room(),
             Waiting::Flush => self.stats.outstanding() == 0,
         }
     }

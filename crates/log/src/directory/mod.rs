@@ -3,6 +3,7 @@
 mod checkpoint;
 mod clock;
 mod core;
+mod create;
 mod meta;
 mod partition_metadata;
 mod partitions;
@@ -26,8 +27,9 @@ use crate::sync::lock;
 
 pub use self::core::{Background, ManualClock};
 pub use clock::RetentionClock;
+pub use create::NewLog;
 pub use meta::MetaProperties;
-pub use partitions::{FoundPartition, MissingPartition, NewLog};
+pub use partitions::{FoundPartition, MissingPartition};
 
 pub(crate) use self::core::Core;
 pub(crate) use checkpoint::Offsets;

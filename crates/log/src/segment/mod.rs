@@ -106,7 +106,7 @@ impl Segment {
         let file = match self.disk.dir().open(&path, OpenMode::Write) {
             // It is being deleted, and stays under this name as long as somebody has the segment.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.disk.dir().open(&self.deleted_path(names::LOG), OpenMode::Read).map_err(|_| error)
+                self.disk.dir().open(&self.deleted_path(names::LOG), OpenMode::Read).or(Err(error))
             }
             file => file,
         };

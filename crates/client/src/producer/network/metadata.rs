@@ -45,7 +45,7 @@ impl Network {
             let mut state = self.shared.lock();
             for at in 0..state.topics.len() {
                 if let Some(info) = self.cluster.known_topic(&state.topics[at].info.name) {
-                    state.add_partitions(at, info);
+                    state.add_partitions(at, info, &self.config);
                 }
             }
         }

@@ -190,7 +190,7 @@ impl Network {
                 state.open_slots.push(slot);
             }
         }
-        if state.is_served(self.config.buffer_bytes) {
+        if state.is_served() {
             self.shared.progress.notify_one();
         }
         state.stats.outstanding()
