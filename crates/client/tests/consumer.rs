@@ -300,6 +300,21 @@ async fn an_outage_is_told_once_and_survived() {
 }
 
 #[tokio::test]
+async fn a_short_outage_is_not_worth_a_word() {
+    let mut cluster = FakeCluster::start(1).await;
+    let topic = cluster.create("t", 1);
+    let mut consumer = consumer(&cluster, ConsumerConfig::default()).await;
+    consumer.assign_topic(&topic, TailStart::End, Stop::Never).await.unwrap();
+    assert!(timeout(Duration::from_millis(20), consumer.next()).await.is_err(), "nothing yet");
+    cluster.kill(1).await;
+    cluster.restart(1).await;
+    // Longer than an outage must last to be told, and shorter than the fetch is held.
+    assert!(timeout(Duration::from_millis(1_500), consumer.next()).await.is_err(), "still nothing");
+    produce(&cluster, &topic, 0..3).await;
+    assert_eq!(next_values(&mut consumer).await, numbered(0..3));
+}
+
+#[tokio::test]
 async fn an_outage_that_lasts_too_long_is_an_error() {
     let mut cluster = FakeCluster::start(1).await;
     let topic = cluster.create("t", 1);

@@ -138,6 +138,8 @@ impl Consumer {
     fn done(&mut self, done: Done, now: Instant) {
         match done {
             Done::Connected(broker, Ok(connection)) => {
+                // It has answered; its next fetch may be held for long.
+                self.outage.ended();
                 self.redials.remove(&broker);
                 self.links.insert(broker, Link::new(connection));
             }

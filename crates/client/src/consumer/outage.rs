@@ -35,7 +35,7 @@ impl Outage {
         }
     }
 
-    /// Somebody answered a fetch.
+    /// Somebody answered.
     pub(super) fn ended(&mut self) {
         self.current = None;
     }
