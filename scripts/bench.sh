@@ -70,7 +70,7 @@ per_second() {
 
 fresh_broker() {
     rm -rf "$work/data"
-    start_broker "$work" "$bin/yak-broker" --standalone --port 0 --data "$work/data" -q "$@"
+    start_broker "$work" "$bin/yak-broker" --standalone --port 0 --data "$work/data" -q
     export YAK_BOOTSTRAP_SERVERS=$broker_address
 }
 

@@ -36,7 +36,7 @@ make_kafka() {
     local kafka=$root/kafka version
     command -v java >/dev/null || die "java is missing (Apache Kafka 4 needs version 17 or later)"
     version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
-    [[ -n $version ]] && ((version >= 17)) || die "java is version ${version:-unknown}, Apache Kafka 4 needs 17"
+    ((${version:-0} >= 17)) || die "java is version ${version:-unknown}, Apache Kafka 4 needs 17"
     complete "$kafka" "$oracle/pom.xml" && return
     command -v mvn >/dev/null || die "mvn is missing"
     printf 'fetching Apache Kafka into %s\n' "$kafka" >&2

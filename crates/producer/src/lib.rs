@@ -6,7 +6,7 @@
 //!   stdout ◄─ report ◄─ deliveries ◄────────────────────────────────┘
 //! ```
 //!
-//! A line is a record, byte for byte ([`blocks`]); what else a line may hold says [`line`].
+//! A line is a record, byte for byte ([`blocks`]); what else a line may hold, module `line` says.
 
 pub mod args;
 pub mod blocks;

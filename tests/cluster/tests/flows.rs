@@ -164,3 +164,19 @@ fn a_missing_topic_is_created_for_a_producer_and_for_a_consumer() {
     let listed = run("yak-topics", &["--bootstrap-server", broker.bootstrap(), "--list"]).ok();
     assert_eq!(listed.text(), "by-consumer\nby-producer\n");
 }
+
+#[test]
+fn the_classic_commands_work_as_they_are_spelt() {
+    let data = tempdir().unwrap();
+    let broker = Broker::start(&data.path().join("broker-1"));
+    create(&broker, "test", "1");
+    let produced = run_with_input(
+        "yak-producer",
+        &["--broker-list", broker.bootstrap(), "--topic", "test"],
+        b"This is a message\nThis is another message\n",
+    );
+    assert_eq!(produced.code, Some(0), "{}", produced.stderr);
+    let args = ["--bootstrap-server", broker.bootstrap(), "--topic", "test", "--from-beginning"];
+    let consumer = Running::start("yak-consumer", &[&args[..], &["--max-messages", "2"]].concat());
+    assert_eq!(consumer.finish().ok().text(), "This is a message\nThis is another message\n");
+}

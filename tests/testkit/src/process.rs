@@ -50,7 +50,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `name` with `args`; stdin is a pipe for [`Running::stdin`].
+    /// Starts `name` with `args`; stdin is a pipe for [`Running::write`].
     #[must_use]
     pub fn start<S: AsRef<OsStr>>(name: &str, args: &[S]) -> Self {
         Self::spawn(Command::new(binary(name)).args(args))

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use yak_cli::Interrupt;
+use yak_cli::stdout::reader_gone;
 
 use super::batches::Segment;
 use super::context::{Context, Stop, Trouble};
@@ -32,6 +33,7 @@ pub(super) async fn run<W: Write>(
     interrupt: &Interrupt,
 ) -> Result<(), Stop> {
     let mut followers: Vec<_> = groups.iter().filter_map(|group| Follower::new(group)).collect();
+    let mut gone = std::pin::pin!(reader_gone());
     while !interrupt.is_raised() {
         for follower in &mut followers {
             match follower.advance(context).or_else(Trouble::unless_gone) {
@@ -43,6 +45,8 @@ pub(super) async fn run<W: Write>(
         context.printer.flush()?;
         tokio::select! {
             () = interrupt.raised() => {}
+            // With nothing to print, a write would not notice it.
+            () = &mut gone => return Ok(()),
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }
