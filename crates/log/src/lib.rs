@@ -12,6 +12,8 @@
 //!   .open_log(partition, topic_id, config, OnDamage) -> (Log, RecoveryReport)
 //!   .create_logs(&[NewLog]) -> Vec<Log> all directories synced together
 //!   .delete_log(log)  .set_aside_stray(partition)  .forget_missing(topic_id, partition)
+//!   .unchecked()                        damaged or never opened: while there are any, no clean shutdown
+//!   .checkpoint()                       everything so far durable, e.g. before DeleteRecords is answered
 //!   .retention_clock(wall)              the time by which Log::retain judges age
 //!   .failure()                          Some: the directory is offline for good
 //!   .close(logs, broker_epoch)          syncs everything and leaves the clean-shutdown marker
@@ -24,7 +26,7 @@
 //!
 //! ```text
 //! log.append_as_leader(&mut batches, epoch, now) -> Appended   batches must have passed record::validate
-//! log.append_as_follower(&batches, now)                            checks CRC, contiguity, epochs itself
+//! log.append_as_follower(&batches, now)                        checks CRC, contiguity, epochs itself
 //! log.start_epoch(epoch)        a leader's epoch begins at the log's end, even if nothing is appended
 //! log.epoch_end(epoch)          where an epoch ended, for truncation by epoch
 //! log.truncate_to(offset)  log.reset_to(offset)  log.delete_before(offset)
@@ -46,7 +48,8 @@
 //! 2. segments are synced, then the slot is written, then the durable end is published;
 //! 3. leader epochs are replaced durably before a recovery point that covers them;
 //! 4. before a truncation the slot (and a stored high watermark above the target) is lowered and synced;
-//! 5. the first failed write, sync, truncation or rename takes the directory offline for good; no room
+//! 5. a raised log start is durable in the slot before the first segment below it goes;
+//! 6. the first failed write, sync, truncation or rename takes the directory offline for good; no room
 //!    (ENOSPC, EDQUOT) on an append does not: the partial bytes are cut off again and the append is refused.
 //!    Too many open files (EMFILE, ENFILE) refuse what needs another one, and nothing else.
 //!

@@ -96,6 +96,31 @@ fn a_log_of_the_page_cache_is_synced_in_the_background() {
 }
 
 #[test]
+fn a_truncation_during_a_round_is_not_overtaken_by_it() {
+    let (mut fixture, seen) = observed(FlushMode::Sync);
+    (0..10).for_each(|n| _ = fixture.append(&[n]));
+    let Fixture { mem, directory, log, .. } = fixture;
+    let log = Arc::new(Mutex::new(log));
+    let truncating = log.clone();
+    mem.before_next_sync(move || {
+        truncating.lock().unwrap().truncate_to(offset(4)).unwrap();
+    });
+    directory.flush_due().unwrap();
+    // What the round synced has to do with records that are gone.
+    let mut log = log.lock().unwrap();
+    assert_eq!((log.end(), log.durable_end()), (offset(4), offset(0)));
+    assert!(seen.ends.lock().unwrap().is_empty());
+    log.append_as_leader(&mut single(b"other"), epoch(1), NOW).unwrap();
+    directory.flush_due().unwrap();
+    assert_eq!(log.durable_end(), offset(5));
+    let at = mem.op_count();
+    let lost = mem.unsynced(at).into_iter().collect();
+    let image = mem.crash(&Crash { at, lost, torn: None });
+    let (again, _) = Fixture::open(image, config(FlushMode::Sync)).unwrap();
+    assert_eq!(again.log.end(), offset(5));
+}
+
+#[test]
 fn a_rolled_segment_is_synced_at_once() {
     let (mut fixture, _) = observed(FlushMode::Os);
     while fixture.reader().segment_count() < 2 {
@@ -233,6 +258,26 @@ fn inv_22_a_full_disk_refuses_cuts_off_and_heals() {
     assert_eq!(fixture.append(b"b"), 1);
     fixture.directory.flush_now().unwrap();
     assert_eq!(fixture.log.durable_end(), offset(2));
+}
+
+#[test]
+fn inv_22_whatever_a_full_disk_took_of_a_batch_is_cut_off_again() {
+    let (mut fixture, _) = observed(FlushMode::Sync);
+    fixture.append(b"a");
+    let log_len = |mem: &MemDir| {
+        mem.files().iter().find(|(path, _)| path.extension().is_some_and(|e| e == "log")).unwrap().1.len()
+    };
+    let (whole, batch) = (log_len(&fixture.mem), single(b"b").len());
+    for written in 0..=batch {
+        let full = io::ErrorKind::StorageFull;
+        fixture.mem.inject(Fault { written, ..fault(FaultKind::Write, 0, full) });
+        let error = fixture.log.append_as_leader(&mut single(b"b"), epoch(0), NOW).unwrap_err();
+        assert!(matches!(error, AppendError::NoRoom { .. }), "{error}");
+        assert_eq!(log_len(&fixture.mem), whole, "{written} bytes were written");
+    }
+    assert_eq!(fixture.append(b"b"), 1);
+    assert_eq!(values(&fixture.reader()), [b"a", b"b"]);
+    assert!(fixture.directory.failure().is_none());
 }
 
 #[test]

@@ -98,6 +98,68 @@ fn a_torn_tail_is_cut_and_named() {
 }
 
 #[test]
+fn a_batch_of_an_older_epoch_ends_the_log() {
+    let mut fixture = filled(FlushMode::Sync, 10);
+    fixture.log.append_as_leader(&mut single(b"new"), epoch(4), NOW).unwrap();
+    fixture.directory.flush_now().unwrap();
+    let mem = fixture.killed();
+    // Left over from before a truncation: whole, contiguous, and of another leader.
+    let mut stale = single(b"stale");
+    yak_record::patch_base_offset(&mut stale, offset(11));
+    yak_record::patch_leader_epoch(&mut stale, epoch(3));
+    let (path, _) = last_log(&mem);
+    mem.tamper(&path, |content| content.extend_from_slice(&stale)).unwrap();
+    let (opened, report) = Fixture::open(mem, config(FlushMode::Sync)).unwrap();
+    assert_eq!(report.cut.unwrap().problem, "leader epoch 3 after 4");
+    assert_eq!(opened.log.end(), offset(11));
+}
+
+#[test]
+fn after_a_kill_only_what_came_after_the_recovery_point_is_read() {
+    let one_segment = LogConfig { segment_bytes: 1 << 20, ..config(FlushMode::Sync) };
+    for after in [0_u32, 1, 20, 100] {
+        let mut fixture = Fixture::new(one_segment.clone());
+        for n in 0..2000_u32 {
+            let late = i64::from(n % 7) * 50;
+            fixture.append_batch(batch(&[(NOW.get() + i64::from(n) - late, &n.to_be_bytes())], None));
+        }
+        fixture.directory.checkpoint().unwrap();
+        for n in 2000..2000 + after {
+            fixture.append(&n.to_be_bytes());
+        }
+        let index = |mem: &MemDir, suffix: &str| {
+            let (_, content) = mem
+                .files()
+                .into_iter()
+                .find(|(path, _)| path.extension().is_some_and(|e| e == suffix))
+                .unwrap();
+            content
+        };
+        let (killed, report) = Fixture::open(fixture.killed(), one_segment.clone()).unwrap();
+        let limit = 45_000 + u64::from(after) * 80;
+        assert!(report.checked_bytes < limit, "{} bytes were read", report.checked_bytes);
+        assert_eq!(values(&killed.reader()), expected(2000 + after));
+        // The index, continued, is that of the whole log made anew.
+        let bare = fixture.killed();
+        let paths: Vec<_> = bare.files().into_iter().map(|(path, _)| path).collect();
+        for path in paths {
+            if path.extension().is_some_and(|e| e == "index" || e == "timeindex") {
+                bare.remove_file(&path).unwrap();
+            }
+        }
+        let (anew, report) = Fixture::open(bare, one_segment.clone()).unwrap();
+        assert!(report.checked_bytes > 100_000);
+        assert!(index(&killed.mem, "index") == index(&anew.mem, "index"), "after {after}");
+        // Time entries that waited in memory are not all made up for, but that only costs time.
+        let end = offset(i64::MAX);
+        for time in (0..2000).step_by(13).map(at) {
+            let found = killed.reader().offset_for_time(time, end).unwrap();
+            assert_eq!(found, anew.reader().offset_for_time(time, end).unwrap());
+        }
+    }
+}
+
+#[test]
 fn damage_below_the_slot_is_refused_and_can_be_set_aside() {
     let fixture = filled(FlushMode::Sync, 300);
     fixture.directory.flush_now().unwrap();

@@ -236,7 +236,8 @@ impl Log {
         self.shared.set_end(end);
         let urgency = if self.config.flush == FlushMode::Sync { Urgency::Now } else { Urgency::Soon };
         self.core.flusher.request(&self.core, &self.shared, urgency);
-        Ok(())
+        let snapshot = self.snapshot_if_due(batches.len() as u64);
+        snapshot.map_err(|failure| AppendError::Offline(self.offline(failure)))
     }
 
     /// After a failed write: without room the partial bytes are cut off again, and nothing else happened.

@@ -39,6 +39,8 @@ pub struct Log {
     /// The segment that is appended to: the last one of the shared list.
     active: Arc<Segment>,
     rolling: roll::Rolling,
+    /// Bytes appended since the last snapshot of the producer state.
+    unsnapshotted: u64,
 }
 
 /// What an append did.

@@ -78,7 +78,15 @@ impl Log {
         let shared =
             Arc::new(Shared::new(identity.partition, identity.topic_id, identity.dir, segments, epochs));
         core.register(&shared);
-        Self { core: core.clone(), shared, config, producers, active, rolling: Rolling::default() }
+        Self {
+            core: core.clone(),
+            shared,
+            config,
+            producers,
+            active,
+            rolling: Rolling::default(),
+            unsnapshotted: 0,
+        }
     }
 
     pub(super) fn publish_durable(&self, end: Offset) -> Result<(), StorageFailure> {

@@ -11,6 +11,9 @@ use crate::flusher::Urgency;
 use crate::segment::{LookupError, Segment, known, names};
 use crate::sync::lock;
 
+/// Log bytes after which the producer state is written again.
+const SNAPSHOT_EVERY: u64 = 64 * 1024 * 1024;
+
 /// By what the age of the active segment is told.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rolling {
@@ -99,10 +102,24 @@ impl Log {
         self.shared.segments.store(Arc::new(segments));
         self.active.seal();
         self.active = segment;
+        self.unsnapshotted = 0;
         self.rolling = Rolling::fresh(self.jitter());
         self.core.flusher.request(&self.core, &self.shared, Urgency::Now);
         self.remove_old_snapshots()?;
         Ok(())
+    }
+
+    /// Now and then writes a snapshot within a segment, so that a start after a kill has not far to read.
+    pub(super) fn snapshot_if_due(&mut self, appended: u64) -> Result<(), StorageFailure> {
+        self.unsnapshotted += appended;
+        if self.unsnapshotted < SNAPSHOT_EVERY {
+            return Ok(());
+        }
+        self.unsnapshotted = 0;
+        let snapshot = self.write_snapshot(self.end())?;
+        let dir = DirtyFile::Dir(self.shared.dir().to_path_buf());
+        lock(&self.shared.sync).dirty.extend(snapshot.into_iter().chain([dir]));
+        self.remove_old_snapshots()
     }
 
     /// Writes the producer state before `offset`. No room is not an error: it is a cache of the log.

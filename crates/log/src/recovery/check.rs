@@ -12,7 +12,7 @@ use crate::disk::Disk;
 use crate::epochs::{self, LeaderEpochs};
 use crate::error::StorageFailure;
 use crate::log::Segments;
-use crate::segment::{FoundBatch, LookupError, Scan, ScanError, Segment, names};
+use crate::segment::{FoundBatch, LookupError, Rebuild, Scan, ScanError, Segment, names};
 
 const MAX_EPOCH_FILE: usize = 16 * 1024 * 1024;
 
@@ -24,6 +24,8 @@ pub(super) struct Flaw {
     /// Where in it.
     pub(super) position: u64,
     pub(super) kind: DamageKind,
+    /// The indexes of the batches before it.
+    pub(super) rebuild: Option<Rebuild>,
 }
 
 /// What a check found.
@@ -57,18 +59,19 @@ pub(crate) fn recover(evidence: &Evidence<'_>) -> Result<Recovered, RecoverError
         }
     };
     report.checked_bytes = checked.bytes;
+    let highest_epoch = checked.highest_epoch;
     report.end = checked.end;
     let mut epochs = match epochs {
         Some(epochs) => epochs,
         None => epochs_of_log(evidence, &segments, checked.end)?,
     };
-    let segments = repair::apply(evidence, segments, &checked, &mut report)?;
+    let segments = repair::apply(evidence, segments, checked, &mut report)?;
     for (index, segment) in segments.iter().enumerate() {
         if segment.size() > 0 && unindexed.contains(&segment.base()) {
             segment.rebuild_indexes(evidence.index_interval_bytes, index + 1 < segments.len())?;
         }
     }
-    epochs.raise_highest(checked.highest_epoch);
+    epochs.raise_highest(highest_epoch);
     epochs.truncate_end(report.end);
     epochs.truncate_start(report.start);
     Ok(Recovered { segments, epochs, report })
@@ -114,21 +117,23 @@ fn clean_end(
     Ok((agrees && end >= evidence.bound()).then_some(checked))
 }
 
-/// Reads all batches from the segment on that holds the first unchecked offset.
+/// Reads all batches, from the last indexed one on that lies before the first unchecked offset.
 fn check(
     evidence: &Evidence<'_>,
     segments: &Segments,
     epochs: &mut Option<LeaderEpochs>,
 ) -> Result<Checked, RecoverError> {
     if begins_late(evidence, segments) {
-        let flaw = Flaw { segment: 0, position: 0, kind: DamageKind::Gap };
+        let flaw = Flaw { segment: 0, position: 0, kind: DamageKind::Gap, rebuild: None };
         return Ok(Checked { flaw: Some(flaw), ..Checked::nothing(evidence.start()) });
     }
     let from = evidence.check_from();
     let first = segments.partition_point(|segment| segment.base() <= from).saturating_sub(1);
-    let Some(start) = segments.get(first).map(|segment| segment.base()) else {
+    let Some(segment) = segments.get(first) else {
         return Ok(Checked::nothing(Offset::ZERO));
     };
+    let mut resumed = segment.resume(from, evidence.index_interval_bytes)?;
+    let start = resumed.as_ref().map_or(segment.base(), |(batch, _)| batch.header.base_offset);
     if let Some(epochs) = epochs {
         epochs.truncate_end(start);
     }
@@ -138,16 +143,21 @@ fn check(
         latest: epochs.as_ref().and_then(LeaderEpochs::latest).unwrap_or(LeaderEpoch::UNKNOWN),
     };
     for (index, segment) in segments.iter().enumerate().skip(first) {
-        if segment.base() != state.checked.end {
-            state.checked.flaw = Some(Flaw { segment: index, position: 0, kind: DamageKind::Gap });
+        if index > first && segment.base() != state.checked.end {
+            let kind = DamageKind::Gap;
+            state.checked.flaw = Some(Flaw { segment: index, position: 0, kind, rebuild: None });
             break;
         }
-        let sealed = index + 1 < segments.len();
-        if let Some((position, problem)) = state.segment(segment, epochs, sealed)? {
+        let (position, mut rebuild) = match resumed.take() {
+            Some((batch, rebuild)) => (batch.position, rebuild),
+            None => (0, segment.rebuild(evidence.index_interval_bytes)),
+        };
+        if let Some((position, problem)) = state.segment(segment, position, &mut rebuild, epochs)? {
             let kind = DamageKind::BadBatch(problem);
-            state.checked.flaw = Some(Flaw { segment: index, position, kind });
+            state.checked.flaw = Some(Flaw { segment: index, position, kind, rebuild: Some(rebuild) });
             break;
         }
+        rebuild.finish(segment, index + 1 < segments.len())?;
     }
     Ok(state.checked)
 }
@@ -159,16 +169,17 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Checks one segment and makes its indexes anew, unless something is wrong: then where and what.
+    /// Checks a segment from a position on and continues its indexes, until something is wrong: then where and
+    /// what.
     fn segment(
         &mut self,
         segment: &Segment,
+        start: u64,
+        rebuild: &mut Rebuild,
         epochs: &mut Option<LeaderEpochs>,
-        sealed: bool,
     ) -> Result<Option<(u64, String)>, StorageFailure> {
         let log = segment.log()?;
-        let mut rebuild = segment.rebuild(self.evidence.index_interval_bytes);
-        let mut scan = Scan::whole(&**log.file(), 0, segment.size());
+        let mut scan = Scan::whole(&**log.file(), start, segment.size());
         loop {
             let batch = match scan.next_checked() {
                 Ok(Some(batch)) => batch,
@@ -191,8 +202,7 @@ impl Check<'_> {
             self.checked.highest_epoch = self.checked.highest_epoch.max(self.latest);
             self.checked.end = batch.header.next_offset();
         }
-        self.checked.bytes += segment.size();
-        rebuild.finish(sealed)?;
+        self.checked.bytes += segment.size() - start;
         Ok(None)
     }
 

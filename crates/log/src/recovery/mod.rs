@@ -7,6 +7,9 @@
 //!            │ epochs rise. Anything wrong: DAMAGE    │ from the first thing wrong on: TORN TAIL, cut
 //! ```
 //!
+//! The check begins with the last indexed batch wholly before `from`, or, where an index is wrong or missing, with
+//! the segment. Whatever lies before is checked when it is read ([`LogReader::verify`](crate::LogReader::verify)).
+//!
 //! Below the bound everything was synced once, so what is wrong there is the disk's fault and nothing is
 //! changed: the caller decides ([`OnDamage`]). Above it a write was under way when the power went. After a
 //! clean shutdown nothing is checked but that the last segment ends with a whole batch, at the slot or later.

@@ -12,7 +12,7 @@ use super::{
 use crate::dir::OpenMode;
 use crate::error::StorageFailure;
 use crate::log::Segments;
-use crate::segment::{Segment, names};
+use crate::segment::{Rebuild, Segment, names};
 
 /// Copied at once.
 const CHUNK: u64 = 1024 * 1024;
@@ -21,18 +21,18 @@ const CHUNK: u64 = 1024 * 1024;
 pub(super) fn apply(
     evidence: &Evidence<'_>,
     mut segments: Segments,
-    checked: &Checked,
+    mut checked: Checked,
     report: &mut RecoveryReport,
 ) -> Result<Segments, RecoverError> {
     let mut changed = false;
-    if let Some(damage) = damage(evidence, &segments, checked) {
+    if let Some(damage) = damage(evidence, &segments, &checked) {
         if evidence.on_damage == OnDamage::Refuse {
             return Err(RecoverError::Damaged(damage));
         }
-        set_aside(evidence, &mut segments, checked, report)?;
+        set_aside(evidence, &mut segments, &checked, report)?;
         report.damage = Some(damage);
         changed = true;
-    } else if let Some(flaw) = &checked.flaw {
+    } else if let Some(flaw) = checked.flaw.take() {
         report.cut = Some(cut(evidence, &mut segments, checked.end, flaw)?);
         changed = true;
     }
@@ -80,7 +80,7 @@ fn cut(
     evidence: &Evidence<'_>,
     segments: &mut Segments,
     end: Offset,
-    flaw: &Flaw,
+    flaw: Flaw,
 ) -> Result<Cut, StorageFailure> {
     let disk = evidence.disk();
     let mut bytes = 0;
@@ -107,16 +107,25 @@ fn cut(
         result.bytes += last.size() - flaw.position;
         disk.change("truncate", log.path(), log.file().truncate(flaw.position))?;
         disk.change("sync", log.path(), log.file().sync_data())?;
-        shorten_last(evidence, segments, flaw.position)?;
+        shorten_last(evidence, segments, flaw.position, flaw.rebuild)?;
     }
     Ok(result)
 }
 
-/// The last segment as it is after its file was cut to `size`, with indexes of what is left.
-fn shorten_last(evidence: &Evidence<'_>, segments: &mut Segments, size: u64) -> Result<(), StorageFailure> {
+/// The last segment as it is after its file was cut to `size`, with the indexes of what is left; they are made
+/// anew if they are not given.
+fn shorten_last(
+    evidence: &Evidence<'_>,
+    segments: &mut Segments,
+    size: u64,
+    rebuild: Option<Rebuild>,
+) -> Result<(), StorageFailure> {
     let Some(last) = segments.pop() else { return Ok(()) };
     let shortened = Segment::existing(evidence.disk(), &evidence.dir, last.base(), size);
-    shortened.rebuild_indexes(evidence.index_interval_bytes, false)?;
+    match rebuild {
+        Some(rebuild) => rebuild.finish(&shortened, false)?,
+        None => shortened.rebuild_indexes(evidence.index_interval_bytes, false)?,
+    }
     segments.push(Arc::new(shortened));
     Ok(())
 }
@@ -146,7 +155,7 @@ fn set_aside(
         if kept > 0 {
             copy(evidence, &target, &path, kept)?;
             segments.push(segment.clone());
-            shorten_last(evidence, segments, kept)?;
+            shorten_last(evidence, segments, kept, None)?;
         }
         report.set_aside.push(SetAside { file: disk.full(&target), bytes: segment.size() - kept });
     }

@@ -95,6 +95,8 @@ pub(crate) struct IndexFile<E> {
     /// Entries in the file; `None` until it was looked at.
     written: Option<usize>,
     pending: Vec<u8>,
+    /// The file may have more entries than `written`, which are not right any more.
+    overlong: bool,
     kind: std::marker::PhantomData<E>,
 }
 
@@ -110,7 +112,20 @@ pub(crate) struct WrittenPart<E> {
 impl<E: Entry> IndexFile<E> {
     /// The index of a segment that exists, whatever is in the file.
     pub(crate) fn existing(disk: Arc<Disk>, path: PathBuf) -> Self {
-        Self { disk, path, made: true, written: None, pending: Vec::new(), kind: std::marker::PhantomData }
+        Self {
+            disk,
+            path,
+            made: true,
+            written: None,
+            pending: Vec::new(),
+            overlong: false,
+            kind: std::marker::PhantomData,
+        }
+    }
+
+    /// The index of a segment that exists, of which the first `kept` entries are right.
+    pub(crate) fn shortened(disk: Arc<Disk>, path: PathBuf, kept: usize) -> Self {
+        Self { written: Some(kept), overlong: true, ..Self::existing(disk, path) }
     }
 
     /// The index of a new segment; a file left over from an earlier one of that name is emptied.
@@ -154,7 +169,7 @@ impl<E: Entry> IndexFile<E> {
 
     /// Writes all waiting entries; makes the file if there is none.
     pub(crate) fn flush(&mut self) -> Result<(), StorageFailure> {
-        if self.made && self.pending.is_empty() && self.written != Some(0) {
+        if self.made && self.pending.is_empty() && self.written != Some(0) && !self.overlong {
             return Ok(());
         }
         let disk = self.disk.clone();
@@ -163,6 +178,10 @@ impl<E: Entry> IndexFile<E> {
         let mode = if written == 0 { OpenMode::CreateOrEmpty } else { OpenMode::CreateOrOpen };
         let file = disk.grow("create", &self.path, disk.dir().open(&self.path, mode))?;
         self.made = true;
+        if self.overlong {
+            disk.change("truncate", &self.path, file.truncate((written * E::LEN) as u64))?;
+            self.overlong = false;
+        }
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -207,6 +226,11 @@ impl<E: Entry> IndexFile<E> {
 impl<E: Entry> WrittenPart<E> {
     /// The last entry for which `holds`, which must hold for a prefix of all entries.
     pub(crate) fn search(&self, holds: impl Fn(&E) -> bool) -> io::Result<Option<E>> {
+        Ok(self.rank(holds)?.map(|(_, entry)| entry))
+    }
+
+    /// As [`WrittenPart::search`], with the number of entries up to and including the one found.
+    pub(crate) fn rank(&self, holds: impl Fn(&E) -> bool) -> io::Result<Option<(usize, E)>> {
         let (mut low, mut high) = (0, self.entries);
         if high == 0 {
             return Ok(None);
@@ -224,7 +248,8 @@ impl<E: Entry> WrittenPart<E> {
         let page = &mut page[..(high - low) * E::LEN];
         file.read_exact_at(page, (low * E::LEN) as u64)?;
         let at = |index: usize| E::decode(&page[index * E::LEN..][..E::LEN]);
-        Ok(partition_point(0, high - low, |index| holds(&at(index))).checked_sub(1).map(at))
+        let found = partition_point(0, high - low, |index| holds(&at(index))).checked_sub(1);
+        Ok(found.map(|index| (low + index + 1, at(index))))
     }
 
     fn open(&self) -> io::Result<Arc<dyn File>> {

@@ -56,6 +56,39 @@ impl Indexes {
         }
     }
 
+    /// Indexes of which the first entries are right, to be continued with the batch that the last of the offset
+    /// entries names. `times` has the last of the time entries with their number, `max` the largest timestamp
+    /// up to that batch.
+    pub(super) fn resumed(
+        disk: &Arc<Disk>,
+        dir: &Path,
+        base: Offset,
+        (offsets, times): (usize, Option<(usize, TimeEntry)>),
+        max: Option<MaxTimestamp>,
+    ) -> Self {
+        let path = |suffix| dir.join(names::file_name(base, suffix));
+        Self {
+            offsets: IndexFile::shortened(disk.clone(), path(names::INDEX), offsets),
+            times: match times {
+                Some((kept, _)) => IndexFile::shortened(disk.clone(), path(names::TIME_INDEX), kept),
+                None => IndexFile::new(disk.clone(), path(names::TIME_INDEX)),
+            },
+            unindexed: 0,
+            max_timestamp: Some(max),
+            last_time_entry: times.map(|(_, entry)| entry.timestamp),
+        }
+    }
+
+    /// The part of the offset index that is in its file.
+    pub(super) fn written_offsets(&mut self) -> io::Result<WrittenPart<OffsetEntry>> {
+        self.offsets.written_part()
+    }
+
+    /// The part of the time index that is in its file.
+    pub(super) fn written_times(&mut self) -> io::Result<WrittenPart<TimeEntry>> {
+        self.times.written_part()
+    }
+
     pub(super) fn note(
         &mut self,
         position: u64,
@@ -79,7 +112,8 @@ impl Indexes {
         Ok(())
     }
 
-    fn push_time_entry(&mut self) -> Result<(), StorageFailure> {
+    /// Adds a time entry if the largest timestamp has risen since the last one.
+    pub(super) fn push_time_entry(&mut self) -> Result<(), StorageFailure> {
         if let Some(Some(MaxTimestamp { timestamp, relative })) = self.max_timestamp
             && self.last_time_entry.is_none_or(|last| last < timestamp)
         {

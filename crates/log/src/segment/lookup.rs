@@ -114,10 +114,24 @@ impl Segment {
         let last = self.disk.look("read", &self.path(names::TIME_INDEX), last)?;
         // The last entries may have been lost with the power: what comes after the last one is looked at.
         let start = last.map(|entry| self.confirmed(entry)).transpose()?.flatten();
+        let max = self.max_of(start, u64::MAX)?;
+        lock(&self.indexes).set_max(max);
+        Ok(max)
+    }
+
+    /// The largest timestamp of the batches from `start` (or the segment's) on that begin before a position.
+    pub(super) fn max_of(
+        &self,
+        start: Option<FoundBatch>,
+        before: u64,
+    ) -> Result<Option<MaxTimestamp>, LookupError> {
         let (position, from) =
             start.map_or((0, self.base), |batch| (batch.position, batch.header.base_offset));
         let mut max: Option<MaxTimestamp> = None;
         self.walk(position, from, |batch| {
+            if batch.position >= before {
+                return true;
+            }
             let relative = self.relative(batch.header.last_offset());
             if let (Some(timestamp), Some(relative)) = (known(batch.header.max_timestamp), relative)
                 && max.is_none_or(|max| max.timestamp < timestamp)
@@ -126,7 +140,6 @@ impl Segment {
             }
             false
         })?;
-        lock(&self.indexes).set_max(max);
         Ok(max)
     }
 
@@ -162,7 +175,7 @@ impl Segment {
         Ok(())
     }
 
-    fn absolute(&self, relative: u32) -> Offset {
+    pub(super) fn absolute(&self, relative: u32) -> Offset {
         self.base.plus(i64::from(relative))
     }
 
@@ -210,6 +223,11 @@ impl Segment {
         let found =
             found.and_then(|found| found.map_or_else(|part| part.search(&holds), |entry| Ok(Some(entry))));
         let Some(entry) = self.readable(names::INDEX, found)? else { return Ok(None) };
+        self.confirmed_offset(entry)
+    }
+
+    /// The batch that an offset entry names, if the entry is right.
+    pub(super) fn confirmed_offset(&self, entry: OffsetEntry) -> Result<Option<FoundBatch>, LookupError> {
         let batch = self.batch_at(u64::from(entry.position))?;
         Ok(self.trust(batch.filter(|batch| batch.header.last_offset() == self.absolute(entry.relative))))
     }
@@ -222,7 +240,7 @@ impl Segment {
     }
 
     /// The batch that a time entry names, if the entry is right.
-    fn confirmed(&self, entry: TimeEntry) -> Result<Option<FoundBatch>, LookupError> {
+    pub(super) fn confirmed(&self, entry: TimeEntry) -> Result<Option<FoundBatch>, LookupError> {
         let offset = self.absolute(entry.relative);
         let batch = self.locate(offset)?.filter(|batch| {
             batch.header.last_offset() == offset && batch.header.max_timestamp == entry.timestamp
@@ -252,7 +270,11 @@ impl Segment {
     }
 
     /// An index file that is being rebuilt, or is shorter than it was, has no entries.
-    fn readable<E>(&self, suffix: &str, found: io::Result<Option<E>>) -> Result<Option<E>, StorageFailure> {
+    pub(super) fn readable<E>(
+        &self,
+        suffix: &str,
+        found: io::Result<Option<E>>,
+    ) -> Result<Option<E>, StorageFailure> {
         match found {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             found => self.disk.look("read", &self.path(suffix), found),

@@ -31,6 +31,7 @@ use crate::sync::lock;
 pub(crate) use file::LogFile;
 use indexes::Indexes;
 pub(crate) use lookup::LookupError;
+pub(crate) use rebuild::Rebuild;
 pub(crate) use scan::{FoundBatch, Scan, ScanError};
 
 use file::Fate;
@@ -130,8 +131,7 @@ impl Segment {
 
     /// `offset` less the base, if index entries can say it.
     pub(crate) fn relative(&self, offset: Offset) -> Option<u32> {
-        // Kafka's entries are signed.
-        i32::try_from(offset.since(self.base)).ok().and_then(|relative| u32::try_from(relative).ok())
+        relative_to(self.base, offset)
     }
 
     /// Writes batches at the end, in one system call, and publishes them. Index entries follow with
@@ -216,6 +216,11 @@ impl Segment {
     pub(crate) fn take_suspect(&self) -> bool {
         self.suspect.swap(false, Ordering::AcqRel)
     }
+}
+
+/// `offset` less `base`, if index entries can say it: Kafka's are signed.
+fn relative_to(base: Offset, offset: Offset) -> Option<u32> {
+    i32::try_from(offset.since(base)).ok().and_then(|relative| u32::try_from(relative).ok())
 }
 
 /// A timestamp of a batch, `None` where it says "none".

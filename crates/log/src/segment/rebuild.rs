@@ -1,21 +1,60 @@
 //! Making the indexes anew from the log.
 
-use super::{FoundBatch, Indexes, LookupError, Segment};
+use yak_model::Offset;
+
+use super::{FoundBatch, Indexes, LookupError, Segment, names, relative_to};
 use crate::error::StorageFailure;
 use crate::sync::lock;
 
-/// Indexes in the making, for a walk over a segment from its start.
+/// Indexes in the making, for a walk over a segment.
 #[derive(Debug)]
-pub(crate) struct Rebuild<'a> {
-    segment: &'a Segment,
+pub(crate) struct Rebuild {
+    base: Offset,
     indexes: Indexes,
     interval: u64,
 }
 
 impl Segment {
-    /// Begins indexes that replace the present ones.
-    pub(crate) fn rebuild(&self, interval: u64) -> Rebuild<'_> {
-        Rebuild { segment: self, indexes: Indexes::new(&self.disk, &self.dir, self.base), interval }
+    /// Begins indexes that replace the present ones, for a walk from the segment's start.
+    pub(crate) fn rebuild(&self, interval: u64) -> Rebuild {
+        Rebuild { base: self.base, indexes: Indexes::new(&self.disk, &self.dir, self.base), interval }
+    }
+
+    /// Begins indexes that continue the present ones, for a walk from the batch that comes back: the last
+    /// indexed one that lies wholly before `from`. `None` if there is no such batch, or an index is wrong.
+    pub(crate) fn resume(
+        &self,
+        from: Offset,
+        interval: u64,
+    ) -> Result<Option<(FoundBatch, Rebuild)>, StorageFailure> {
+        match self.try_resume(from) {
+            Ok(resumed) => {
+                Ok(resumed.map(|(batch, indexes)| (batch, Rebuild { base: self.base, indexes, interval })))
+            }
+            Err(LookupError::Storage(failure)) => Err(failure),
+            // The walk from the start will say what it is.
+            Err(LookupError::Bad { .. }) => Ok(None),
+        }
+    }
+
+    fn try_resume(&self, from: Offset) -> Result<Option<(FoundBatch, Indexes)>, LookupError> {
+        let offsets = lock(&self.indexes).written_offsets();
+        let offsets = offsets.and_then(|part| part.rank(|entry| self.absolute(entry.relative) < from));
+        let Some((kept, entry)) = self.readable(names::INDEX, offsets)? else { return Ok(None) };
+        let Some(batch) = self.confirmed_offset(entry)? else { return Ok(None) };
+        let times = lock(&self.indexes).written_times();
+        let times = times.and_then(|part| part.rank(|time| time.relative <= entry.relative));
+        let times = self.readable(names::TIME_INDEX, times)?;
+        let newest = times.map(|(_, time)| self.confirmed(time)).transpose()?.flatten();
+        if newest.is_none() && times.is_some() {
+            return Ok(None);
+        }
+        // Time entries may have waited in memory when the process died, the one that went with this offset entry
+        // too: what came after is looked at.
+        let max = self.max_of(newest, batch.end())?;
+        let mut indexes = Indexes::resumed(&self.disk, &self.dir, self.base, (kept, times), max);
+        indexes.push_time_entry()?;
+        Ok(Some((batch, indexes)))
     }
 
     /// Walks the whole segment and replaces its indexes. `sealed` segments get their last time entry. Where
@@ -30,29 +69,29 @@ impl Segment {
         noted?;
         match walked {
             Err(LookupError::Storage(failure)) => Err(failure),
-            Ok(_) | Err(LookupError::Bad { .. }) => rebuild.finish(sealed),
+            Ok(_) | Err(LookupError::Bad { .. }) => rebuild.finish(self, sealed),
         }
     }
 }
 
-impl Rebuild<'_> {
+impl Rebuild {
     /// Takes note of the next batch.
     pub(crate) fn note(&mut self, batch: &FoundBatch) -> Result<(), StorageFailure> {
         // An offset that entries cannot say is left to the walk over the log.
-        match self.segment.relative(batch.header.last_offset()) {
+        match relative_to(self.base, batch.header.last_offset()) {
             Some(relative) => self.indexes.note(batch.position, relative, &batch.header, self.interval),
             None => Ok(()),
         }
     }
 
-    /// Writes the files and puts the new indexes in place. Without room the old files are gone and entries
-    /// wait in memory.
-    pub(crate) fn finish(mut self, sealed: bool) -> Result<(), StorageFailure> {
+    /// Writes the files and gives the indexes to the segment, which has the batches that were noted. Without
+    /// room the old files are gone and entries wait in memory.
+    pub(crate) fn finish(mut self, segment: &Segment, sealed: bool) -> Result<(), StorageFailure> {
         match self.indexes.flush(sealed) {
             Err(failure) if !failure.is_refused_for_now() => return Err(failure),
             _ => {}
         }
-        *lock(&self.segment.indexes) = self.indexes;
+        *lock(&segment.indexes) = self.indexes;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 mod image;
 mod state;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,11 +23,23 @@ use super::{Dir, Entry, File, LockGuard, Metadata, OpenMode, ReadAt};
 #[derive(Clone, Debug, Default)]
 pub struct MemDir {
     state: Arc<Mutex<State>>,
+    hook: Arc<Mutex<Hook>>,
+}
+
+/// What is done before the next sync of a file.
+#[derive(Default)]
+struct Hook(Option<Box<dyn FnOnce() + Send>>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hook").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug)]
 struct MemFile {
     state: Arc<Mutex<State>>,
+    hook: Arc<Mutex<Hook>>,
     inode: usize,
     writable: bool,
 }
@@ -37,7 +50,7 @@ struct MemLock {
     path: PathBuf,
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -49,7 +62,7 @@ impl MemDir {
     }
 
     fn from_state(state: State) -> Self {
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), hook: Arc::default() }
     }
 
     /// How many operations have been recorded. A crash may happen before each of them and after the last.
@@ -93,6 +106,11 @@ impl MemDir {
         lock(&self.state).faults.clear();
     }
 
+    /// Does something just before the next sync of a file, once: what another thread might do at that moment.
+    pub fn before_next_sync(&self, hook: impl FnOnce() + Send + 'static) {
+        lock(&self.hook).0 = Some(Box::new(hook));
+    }
+
     /// Limits how many bytes all files may have together. A write beyond that stores what fits and fails with
     /// [`io::ErrorKind::StorageFull`].
     pub fn set_capacity(&self, bytes: Option<u64>) {
@@ -126,7 +144,8 @@ impl Dir for MemDir {
 
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let inode = lock(&self.state).open(path, mode)?;
-        Ok(Arc::new(MemFile { state: self.state.clone(), inode, writable: mode != OpenMode::Read }))
+        let (state, hook) = (self.state.clone(), self.hook.clone());
+        Ok(Arc::new(MemFile { state, hook, inode, writable: mode != OpenMode::Read }))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
@@ -217,6 +236,10 @@ impl File for MemFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let hook = lock(&self.hook).0.take();
+        if let Some(hook) = hook {
+            hook();
+        }
         lock(&self.state).sync_file(self.inode)
     }
 }
