@@ -199,3 +199,22 @@ pub(crate) fn values(reader: &LogReader) -> Vec<Vec<u8>> {
     assert_eq!(offsets, expected, "every offset once, in order");
     records.into_iter().map(|record| record.2).collect()
 }
+
+/// A log with so many records, whose values are their numbers.
+pub(crate) fn filled(flush: FlushMode, count: u32) -> Fixture {
+    let mut fixture = Fixture::new(config(flush));
+    (0..count).for_each(|n| _ = fixture.append(&n.to_be_bytes()));
+    fixture
+}
+
+/// The values of a log of so many such records.
+pub(crate) fn expected(count: u32) -> Vec<Vec<u8>> {
+    (0..count).map(|n| n.to_be_bytes().to_vec()).collect()
+}
+
+/// The last segment's log file and its length.
+pub(crate) fn last_log(mem: &MemDir) -> (std::path::PathBuf, usize) {
+    let logs = mem.files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "log"));
+    let (path, content) = logs.max().expect("a log file");
+    (path, content.len())
+}
