@@ -43,9 +43,10 @@ if [[ $ring == kill || $ring == all ]]; then rounds kill kill_ring; fi
 if [[ $ring == crash || $ring == all ]]; then rounds crash crash_ring; fi
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
 # The totals that the tests printed; of the crash ring those of its last round.
-awk '/^flush=(os|sync): / { kills[$1] += $2; records[$1] += $4; again[$1] += $7 }
-    END { for (mode in kills) printf "%s %d kills, %d records acknowledged, %d lines sent again, 0 lost, 0 twice\n",
-                                     mode, kills[mode], records[mode], again[mode] }' "$log"
+sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
+    awk '{ kills[$1] += $2; records[$1] += $4; again[$1] += $7 }
+        END { for (mode in kills) printf "%s %d kills, %d records acknowledged, %d lines sent again, 0 lost, 0 twice\n",
+                                         mode, kills[mode], records[mode], again[mode] }'
 if [[ $ring == crash || $ring == all ]]; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
 fi
