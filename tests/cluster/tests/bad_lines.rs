@@ -165,3 +165,19 @@ fn a_stuck_reader_and_a_silent_writer_disturb_nobody() {
     silent.send_bytes(b"ce\",\"topic\":\"healthy\",\"records\":[{\"value\":\"v\"}]}\n");
     assert!(silent.read().get("ok").is_some());
 }
+
+#[test]
+fn clients_create_internal_topics_by_no_operation() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::start(&directory.path().join("broker-1"));
+    let mut socket = broker.connect();
+    let reply = socket.ok(r#"{"op":"metadata","topics":["__consumer_offsets"],"allow_auto_create":true}"#);
+    assert_eq!(reply["topics"][0]["error"]["code"], "INVALID_TOPIC_EXCEPTION", "{reply}");
+    let (code, _) =
+        socket.error(r#"{"op":"produce","topic":"__consumer_offsets","records":[{"value":"v"}]}"#);
+    assert_eq!(code, "INVALID_TOPIC_EXCEPTION");
+    let mut tail = broker.connect();
+    tail.send(r#"{"op":"tail","topic":"__consumer_offsets","from":"beginning"}"#);
+    assert!(tail.read_to_end().contains("INVALID_TOPIC_EXCEPTION"));
+    assert_eq!(socket.ok(r#"{"op":"metadata"}"#)["topics"], json!([]), "none of it left a topic behind");
+}
