@@ -3,9 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
-use yak_core::controller::AllocateProducerIds;
 use yak_model::ProducerId;
-use yak_model::api::Rejection;
+use yak_model::api::{AllocateProducerIds, Rejection};
 
 use crate::broker::Broker;
 

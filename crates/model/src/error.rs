@@ -99,18 +99,22 @@ error_codes! {
     76 UnsupportedCompressionType "UNSUPPORTED_COMPRESSION_TYPE" No "the compression is not supported";
     77 StaleBrokerEpoch "STALE_BROKER_EPOCH" No "a newer incarnation of the broker is registered";
     78 OffsetNotAvailable "OFFSET_NOT_AVAILABLE" Yes "the leader does not know its high watermark yet";
+    80 PreferredLeaderNotAvailable "PREFERRED_LEADER_NOT_AVAILABLE" Yes "the preferred leader is not in the ISR, or not alive";
+    83 EligibleLeadersNotAvailable "ELIGIBLE_LEADERS_NOT_AVAILABLE" Yes "no replica that may lead is alive";
     84 ElectionNotNeeded "ELECTION_NOT_NEEDED" Yes "the partition has the leader already";
     85 NoReassignmentInProgress "NO_REASSIGNMENT_IN_PROGRESS" No "the partition is not being reassigned";
     87 InvalidRecord "INVALID_RECORD" No "a record of the batch is malformed";
     88 UnstableOffsetCommit "UNSTABLE_OFFSET_COMMIT" Yes "offsets of an open transaction are pending";
     89 ThrottlingQuotaExceeded "THROTTLING_QUOTA_EXCEEDED" Yes "too many requests, connections or bytes in use";
     94 InconsistentVoterSet "INCONSISTENT_VOTER_SET" No "the voters differ";
+    95 InvalidUpdateVersion "INVALID_UPDATE_VERSION" No "the update is of a version that is not the current one";
     100 UnknownTopicId "UNKNOWN_TOPIC_ID" Yes "this server does not know the topic id";
     101 DuplicateBrokerRegistration "DUPLICATE_BROKER_REGISTRATION" No "a broker of this id is registered and alive";
     102 BrokerIdNotRegistered "BROKER_ID_NOT_REGISTERED" No "the broker is not registered";
     103 InconsistentTopicId "INCONSISTENT_TOPIC_ID" Yes "the topic id does not match the partition's";
     104 InconsistentClusterId "INCONSISTENT_CLUSTER_ID" No "the broker belongs to another cluster";
     107 IneligibleReplica "INELIGIBLE_REPLICA" No "the replica may not join the ISR";
+    119 InvalidRegistration "INVALID_REGISTRATION" No "the controller did not accept the registration";
 }
 
 impl ErrorCode {

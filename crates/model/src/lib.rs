@@ -22,4 +22,4 @@ pub use ids::{
 };
 pub use partitioner::{murmur2, partition_for_key};
 pub use topic::{InvalidTopicName, TopicName, TopicPartition};
-pub use uuid::{ClusterId, DirectoryId, IncarnationId, InvalidUuid, TopicId, Uuid};
+pub use uuid::{ClusterId, DirectoryId, IncarnationId, InvalidUuid, ReplicationKey, TopicId, Uuid};

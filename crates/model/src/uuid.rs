@@ -114,6 +114,10 @@ macro_rules! uuid_type {
 }
 
 uuid_type! {
+    /// What brokers show each other: drawn by the zookeeper, told to registered brokers and to nobody else.
+    ReplicationKey
+}
+uuid_type! {
     /// Names a topic for ever; a topic deleted and created again under the same name has another one.
     TopicId
 }

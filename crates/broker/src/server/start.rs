@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use yak_core::controller::{ControllerConfig, LogProof, RegisterBroker, UnfenceBroker};
+use yak_core::controller::ControllerConfig;
 use yak_log::{Background, DirectoryOptions, LogDirectory, RealDir};
-use yak_model::api::Rejection;
+use yak_model::api::{LogProof, RegisterBroker, Rejection, UnfenceBroker};
 use yak_model::{BrokerEpoch, DirectoryId, IncarnationId};
 use yak_net::Listener;
 use yak_zookeeper::{Handle, Zookeeper};

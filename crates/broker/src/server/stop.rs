@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yak_core::controller::ShutdownBroker;
+use yak_model::api::ShutdownBroker;
 
 use super::StartError;
 use super::follow::Follower;

@@ -1,22 +1,12 @@
 //! Allocate producer ids: a block for one broker, never handed out again.
 
-use yak_model::api::Rejection;
+use yak_model::api::{AllocateProducerIds, ProducerIdBlock, Rejection};
 use yak_model::limits::PRODUCER_ID_BLOCK_LEN;
 use yak_model::metadata::MetadataRecord;
-use yak_model::{BrokerEpoch, BrokerId, ErrorCode, ProducerId};
+use yak_model::{ErrorCode, ProducerId};
 
 use super::Draft;
 use super::command::Decide;
-use crate::image::ProducerIdBlock;
-
-/// Asks for the next block of producer ids.
-#[derive(Clone, Copy, Debug)]
-pub struct AllocateProducerIds {
-    /// Who asks.
-    pub broker_id: BrokerId,
-    /// Under which registration.
-    pub broker_epoch: BrokerEpoch,
-}
 
 impl Decide for AllocateProducerIds {
     type Reply = ProducerIdBlock;

@@ -3,11 +3,7 @@
 use yak_model::TopicId;
 use yak_model::api::{self, CreatedTopic, Rejection};
 
-use super::{
-    AllocateProducerIds, CreateCluster, CreateTopics, Draft, FenceBroker, RegisterBroker, Registered,
-    ShutdownBroker, UnfenceBroker,
-};
-use crate::image::ProducerIdBlock;
+use super::{CreateCluster, CreateTopics, Draft, FenceBroker};
 
 /// Something the controller decides, with the type of its reply: what a shell's `submit` takes.
 pub trait Operation: Into<Command> + Send {
@@ -77,13 +73,13 @@ commands! {
     /// Names the cluster; the journal's first line.
     CreateCluster(CreateCluster) -> ();
     /// A broker process says that it is there.
-    RegisterBroker(RegisterBroker) -> Registered;
+    RegisterBroker(api::RegisterBroker) -> api::Registered;
     /// A registered broker recovered its logs and may lead.
-    UnfenceBroker(UnfenceBroker) -> ();
+    UnfenceBroker(api::UnfenceBroker) -> ();
     /// A broker died.
     FenceBroker(FenceBroker) -> ();
     /// A broker leaves in order.
-    ShutdownBroker(ShutdownBroker) -> ();
+    ShutdownBroker(api::ShutdownBroker) -> ();
     /// New topics; one result each, in the order asked.
     CreateTopics(CreateTopics) -> Vec<Result<CreatedTopic, Rejection>>;
     /// More partitions for a topic.
@@ -93,7 +89,7 @@ commands! {
     /// Configuration, set and unset; one result for each resource, in the order asked.
     AlterConfigs(api::AlterConfigs) -> Vec<Result<(), Rejection>>;
     /// Producer ids for a broker to hand out.
-    AllocateProducerIds(AllocateProducerIds) -> ProducerIdBlock;
+    AllocateProducerIds(api::AllocateProducerIds) -> api::ProducerIdBlock;
 }
 
 impl Operation for Command {

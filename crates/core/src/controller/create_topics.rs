@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use yak_model::api::{self, CreateTopic, CreatedTopic, Rejection};
+use yak_model::api::{self, CreateTopic, CreatedTopic, Rejection, TopicDefaults};
 use yak_model::config::validate_topic_config;
 use yak_model::limits::{MAX_CONFIG_VALUE_LEN, MAX_LABEL_LEN, MAX_PARTITIONS_PER_TOPIC};
 use yak_model::metadata::{ConfigResource, MetadataRecord};
@@ -27,17 +27,6 @@ pub struct CreateTopics {
     pub defaults: TopicDefaults,
     /// A client named a topic that did not exist; for the cause in the journal.
     pub on_first_use: bool,
-}
-
-/// What a topic gets that does not say otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopicDefaults {
-    /// `num.partitions`.
-    pub partitions: i32,
-    /// `default.replication.factor`; taken as far as there are brokers, and remembered as wanted.
-    pub replication_factor: u16,
-    /// `min.insync.replicas`; written to the topic unless it is 1, so that leader and controller agree on it.
-    pub min_insync_replicas: u16,
 }
 
 impl Decide for CreateTopics {

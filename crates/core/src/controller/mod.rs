@@ -36,15 +36,11 @@ mod shutdown_broker;
 mod tests;
 mod unfence_broker;
 
-pub use allocate_producer_ids::AllocateProducerIds;
 pub use command::{Command, CommandReply, Operation};
 pub use create_cluster::CreateCluster;
-pub use create_topics::{CreateTopics, TopicDefaults};
+pub use create_topics::CreateTopics;
 use draft::Draft;
 pub use fence_broker::FenceBroker;
-pub use register_broker::{LogProof, RegisterBroker, Registered};
-pub use shutdown_broker::ShutdownBroker;
-pub use unfence_broker::UnfenceBroker;
 use yak_model::api::Rejection;
 use yak_model::config::FlushMode;
 use yak_model::metadata::{JournalLine, MetadataRecord};

@@ -1,10 +1,10 @@
 //! Register broker: a process says that it is there, under an id it drew at its start.
 
-use yak_model::api::Rejection;
+use yak_model::api::{LogProof, RegisterBroker, Registered, Rejection};
 use yak_model::config::FlushMode;
 use yak_model::limits::MAX_LABEL_LEN;
 use yak_model::metadata::{BrokerRegistration, MetadataRecord, PartitionRecord};
-use yak_model::{BrokerEpoch, BrokerId, ClusterId, DirectoryId, ErrorCode, IncarnationId};
+use yak_model::{BrokerEpoch, DirectoryId, ErrorCode};
 
 use super::Draft;
 use super::command::Decide;
@@ -15,51 +15,12 @@ use crate::image::Topic;
 /// Most log directories of one broker.
 const MAX_DIRECTORIES: usize = 256;
 
-/// Registers a broker process, fenced. The same process asking again gets the registration it has.
-#[derive(Clone, Debug)]
-pub struct RegisterBroker {
-    /// Its number.
-    pub broker_id: BrokerId,
-    /// Drawn by the process at its start.
-    pub incarnation_id: IncarnationId,
-    /// The cluster its directories belong to; `None` if they are new.
-    pub cluster_id: Option<ClusterId>,
-    /// Its log directories; new replicas go into the first.
-    pub directory_ids: Vec<DirectoryId>,
-    /// Host that clients and brokers connect to.
-    pub host: String,
-    /// Port that clients and brokers connect to.
-    pub port: u16,
-    /// `broker.rack`.
-    pub rack: Option<String>,
-    /// What it can say about its logs.
-    pub proof: LogProof,
-}
-
-/// What a broker can say about the logs it found at its start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogProof {
-    /// Nothing was quarantined, and no write failed.
-    pub undamaged: bool,
-    /// What was in the page cache is still there or on disk: clean shutdown, or the same boot of the machine.
-    pub page_cache_kept: bool,
-}
-
-/// A broker's registration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// Fences earlier processes of the broker.
-    pub broker_epoch: BrokerEpoch,
-    /// The cluster.
-    pub cluster_id: ClusterId,
-}
-
 impl Decide for RegisterBroker {
     type Reply = Registered;
 
     fn decide(self, draft: &mut Draft<'_>) -> Result<Registered, Rejection> {
         let cluster_id = draft.image().cluster_id();
-        self.check_form()?;
+        check_form(&self)?;
         if let Some(other) = self.cluster_id.filter(|id| *id != cluster_id) {
             let message =
                 format!("broker {} belongs to cluster {other}, this is {cluster_id}", self.broker_id);
@@ -74,12 +35,12 @@ impl Decide for RegisterBroker {
         draft.because(format!("broker {id} registered ({which}) at {host}:{port}"));
         let index = i64::try_from(draft.index().get()).expect("no journal has 2^63 lines");
         let broker_epoch = BrokerEpoch::new(index);
-        let registration = self.registration(broker_epoch);
+        let registration = registration(&self, broker_epoch);
         draft.push(MetadataRecord::BrokerRegistered(registration.clone()));
         change_partitions(draft, |image, topic, partition| {
             let at = partition.replicas.iter().position(|replica| *replica == id)?;
             let known_directory = partition.directory_ids[at];
-            let proven = self.proof.covers(topic) && registration.directory_ids.contains(&known_directory);
+            let proven = covers(self.proof, topic) && registration.directory_ids.contains(&known_directory);
             let directory = home(partition, at, &registration.directory_ids);
             let mut change = PartitionChange::new(topic, partition);
             change.replace(id, proven, directory);
@@ -90,40 +51,36 @@ impl Decide for RegisterBroker {
     }
 }
 
-impl RegisterBroker {
-    /// Whether it may stand in the journal.
-    fn check_form(&self) -> Result<(), Rejection> {
-        let rack = self.rack.as_deref().unwrap_or_default();
-        let message = if self.broker_id.get() < 0 {
-            "a broker's id is not negative".to_owned()
-        } else if self.host.len().max(rack.len()) > MAX_LABEL_LEN {
-            format!("a host and a rack have at most {MAX_LABEL_LEN} bytes")
-        } else if self.directory_ids.len() > MAX_DIRECTORIES {
-            format!("a broker has at most {MAX_DIRECTORIES} log directories")
-        } else {
-            return Ok(());
-        };
-        Err(Rejection::new(ErrorCode::InvalidRequest, message))
-    }
+/// Whether it may stand in the journal.
+fn check_form(request: &RegisterBroker) -> Result<(), Rejection> {
+    let rack = request.rack.as_deref().unwrap_or_default();
+    let message = if request.broker_id.get() < 0 {
+        "a broker's id is not negative".to_owned()
+    } else if request.host.len().max(rack.len()) > MAX_LABEL_LEN {
+        format!("a host and a rack have at most {MAX_LABEL_LEN} bytes")
+    } else if request.directory_ids.len() > MAX_DIRECTORIES {
+        format!("a broker has at most {MAX_DIRECTORIES} log directories")
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new(ErrorCode::InvalidRequest, message))
+}
 
-    fn registration(&self, broker_epoch: BrokerEpoch) -> BrokerRegistration {
-        BrokerRegistration {
-            broker_id: self.broker_id,
-            broker_epoch,
-            incarnation_id: self.incarnation_id,
-            directory_ids: self.directory_ids.clone(),
-            host: self.host.clone(),
-            port: self.port,
-            rack: self.rack.clone(),
-        }
+fn registration(request: &RegisterBroker, broker_epoch: BrokerEpoch) -> BrokerRegistration {
+    BrokerRegistration {
+        broker_id: request.broker_id,
+        broker_epoch,
+        incarnation_id: request.incarnation_id,
+        directory_ids: request.directory_ids.clone(),
+        host: request.host.clone(),
+        port: request.port,
+        rack: request.rack.clone(),
     }
 }
 
-impl LogProof {
-    /// Whether the logs of a topic hold everything that they acknowledged.
-    fn covers(self, topic: &Topic) -> bool {
-        self.undamaged && (self.page_cache_kept || topic.flush() == FlushMode::Sync)
-    }
+/// Whether the logs of a topic hold everything that they acknowledged.
+fn covers(proof: LogProof, topic: &Topic) -> bool {
+    proof.undamaged && (proof.page_cache_kept || topic.flush() == FlushMode::Sync)
 }
 
 /// The directory of a replica: where it was, if that is still there.

@@ -1,20 +1,10 @@
 //! Shutdown broker: it leaves in order, and what it led goes to the next in each queue first.
 
-use yak_model::api::Rejection;
-use yak_model::{BrokerEpoch, BrokerId};
+use yak_model::api::{Rejection, ShutdownBroker};
 
 use super::Draft;
 use super::command::Decide;
 use super::fence_broker::fence;
-
-/// Hands over what a broker leads and fences it, before it stops serving.
-#[derive(Clone, Copy, Debug)]
-pub struct ShutdownBroker {
-    /// Which.
-    pub broker_id: BrokerId,
-    /// Which registration of it.
-    pub broker_epoch: BrokerEpoch,
-}
 
 impl Decide for ShutdownBroker {
     type Reply = ();

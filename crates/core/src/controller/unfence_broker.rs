@@ -1,22 +1,12 @@
 //! Unfence broker: it recovered its logs and knows the metadata it must obey.
 
-use yak_model::api::Rejection;
+use yak_model::api::{Rejection, UnfenceBroker};
 use yak_model::metadata::MetadataRecord;
-use yak_model::{BrokerEpoch, BrokerId};
 
 use super::Draft;
 use super::command::Decide;
 use super::fence_broker::change_partitions;
 use super::partition_change::PartitionChange;
-
-/// Lets a broker lead, first of all the partitions that waited for it.
-#[derive(Clone, Copy, Debug)]
-pub struct UnfenceBroker {
-    /// Which.
-    pub broker_id: BrokerId,
-    /// Which registration of it.
-    pub broker_epoch: BrokerEpoch,
-}
 
 impl Decide for UnfenceBroker {
     type Reply = ();

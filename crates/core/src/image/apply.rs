@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use thiserror::Error;
+use yak_model::api::ProducerIdBlock;
 use yak_model::metadata::{ConfigResource, JournalLine, MetadataRecord, PartitionRecord};
 use yak_model::{BrokerEpoch, BrokerId, MetadataIndex, PartitionIndex, ProducerId, TopicName};
 
-use super::{Broker, Image, ProducerIdBlock, Topic};
+use super::{Broker, Image, Topic};
 
 /// A record that does not fit the image: the journal is damaged or was put together from several.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -30,10 +30,9 @@ pub use changes::Change;
 pub use elections::{Election, Elections};
 pub use topic::Topic;
 pub(crate) use topic::{FLUSH, MIN_INSYNC_REPLICAS, effective_min_isr};
+use yak_model::api::ProducerIdBlock;
 use yak_model::metadata::{ConfigResource, PartitionRecord};
-use yak_model::{
-    BrokerEpoch, BrokerId, ClusterId, MetadataIndex, PartitionIndex, ProducerId, TopicId, TopicName,
-};
+use yak_model::{BrokerId, ClusterId, MetadataIndex, PartitionIndex, ProducerId, TopicId, TopicName};
 
 /// Configuration of one resource, as it was set.
 pub type ConfigMap = BTreeMap<String, String>;
@@ -50,19 +49,6 @@ pub struct Image {
     /// Of brokers and of the cluster; a topic's stands in the topic.
     configs: Arc<BTreeMap<ConfigResource, ConfigMap>>,
     producer_ids: Option<ProducerIdBlock>,
-}
-
-/// Producer ids that belong to one broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProducerIdBlock {
-    /// Whose.
-    pub broker_id: BrokerId,
-    /// The registration that asked.
-    pub broker_epoch: BrokerEpoch,
-    /// First id of the block.
-    pub first: ProducerId,
-    /// First id after the block.
-    pub end: ProducerId,
 }
 
 impl Image {

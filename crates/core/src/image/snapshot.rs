@@ -1,8 +1,9 @@
 //! An image as records again, for a new journal file or for a broker that joins late.
 
+use yak_model::api::ProducerIdBlock;
 use yak_model::metadata::{ConfigResource, MetadataRecord};
 
-use super::{Broker, ConfigMap, Image, ProducerIdBlock, Topic};
+use super::{Broker, ConfigMap, Image, Topic};
 
 impl Image {
     /// Records that add up to this image, in groups that belong together (one broker, one topic): applied to

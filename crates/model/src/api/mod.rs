@@ -5,10 +5,12 @@
 
 mod clients;
 mod configs;
+mod controller;
 mod fetch;
 mod list_offsets;
 mod metadata;
 mod produce;
+mod replica_fetch;
 mod status;
 mod topics;
 
@@ -23,12 +25,21 @@ pub use configs::{
     AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, ConfigEntry, ConfigSource,
     DescribeConfigs, DescribeConfigsReply, DescribedConfigs,
 };
+pub use controller::{
+    AllocateProducerIds, AlterIsr, AlterIsrReply, ClientPresence, ElectLeaders, ElectLeadersReply,
+    ElectionKind, Heartbeat, HeartbeatReply, IsrProposal, LogProof, OpenSession, ProducerIdBlock,
+    RegisterBroker, Registered, ResumeSession, SessionOpened, SessionReport, ShutdownBroker, TopicDefaults,
+    UnfenceBroker, Watch, ZookeeperReport,
+};
 pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, Tail, TailStart};
 pub use list_offsets::{
     ListOffsets, ListOffsetsEntry, ListOffsetsReply, ListedOffset, OffsetSpec, RefusedListOffsets,
 };
 pub use metadata::{BrokerMetadata, Metadata, MetadataReply, PartitionMetadata, TopicMetadata};
 pub use produce::{Acks, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce};
+pub use replica_fetch::{
+    EpochEnd, ReplicaData, ReplicaFetch, ReplicaFetchEntry, ReplicaFetchReply, ReplicaFetched,
+};
 pub use status::{ElectionStatus, PartitionStatus, ReplicaStatus, StatusReply, ZookeeperStatus};
 pub use topics::{
     CreatePartitions, CreatePartitionsReply, CreateTopic, CreateTopics, CreateTopicsReply, CreatedTopic,

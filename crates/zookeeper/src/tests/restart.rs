@@ -1,8 +1,8 @@
 //! A restart is a replay.
 
 use crate::{JournalError, Options, StartError, Zookeeper};
-use yak_core::controller::AllocateProducerIds;
 use yak_log::dir::{MemDir, RealDir};
+use yak_model::api::AllocateProducerIds;
 use yak_model::{BrokerId, ClusterId, ErrorCode};
 
 use super::rig::*;

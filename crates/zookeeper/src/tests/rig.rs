@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{Handle, Journal, JournalError, JournalLimits, Options, Recovered, StartError, Zookeeper};
-use yak_core::controller::{CreateTopics, LogProof, RegisterBroker, TopicDefaults, UnfenceBroker};
+use yak_core::controller::CreateTopics;
 use yak_core::image::Image;
 use yak_log::dir::{Dir, MemDir};
-use yak_model::api::{self, CreateTopic, Rejection};
+use yak_model::api::{self, CreateTopic, LogProof, RegisterBroker, Rejection, TopicDefaults, UnfenceBroker};
 use yak_model::metadata::JournalLine;
 use yak_model::{BrokerId, ClusterId, DirectoryId, IncarnationId, TopicId, TopicName};
 

@@ -12,7 +12,10 @@ mod topics;
 
 use std::collections::BTreeMap;
 
-use yak_model::api::{self, CreateTopic, CreatedTopic, Rejection};
+use yak_model::api::{
+    self, AllocateProducerIds, CreateTopic, CreatedTopic, LogProof, RegisterBroker, Rejection,
+    ShutdownBroker, TopicDefaults, UnfenceBroker,
+};
 use yak_model::config::FlushMode;
 use yak_model::metadata::{JournalLine, PartitionRecord};
 use yak_model::{
