@@ -38,6 +38,7 @@ pub use ops::fetch::{
 pub use ops::hello::{Hello, HelloReply};
 pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
 pub use ops::status::Status;
+pub use ops::subscribe::{encode_event, encode_subscribe_request, parse_event};
 pub use ops::tail::encode_tail_request;
 pub use record_json::ValueStyle;
 pub use record_line::{

@@ -5,7 +5,7 @@ use std::fmt;
 use yak_model::TimestampMs;
 use yak_model::api::{
     AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, Fetch,
-    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, Tail,
+    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, Subscribe, Tail,
 };
 use yak_record::BatchBuilder;
 
@@ -43,6 +43,7 @@ pub enum Request {
     Tail(Tail),
     ListOffsets(ListOffsets),
     Metadata(Metadata),
+    Subscribe(Subscribe),
     CreateTopics(CreateTopics),
     DeleteTopics(DeleteTopics),
     CreatePartitions(CreatePartitions),
@@ -99,13 +100,14 @@ impl fmt::Debug for Parser {
 }
 
 /// The operations' names, for "did you mean".
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     ops::hello::NAME,
     ops::produce::NAME,
     fetch::NAME,
     ops::tail::NAME,
     ops::list_offsets::NAME,
     ops::metadata::NAME,
+    ops::subscribe::NAME,
     ops::create_topics::NAME,
     ops::delete_topics::NAME,
     ops::create_partitions::NAME,
@@ -163,6 +165,7 @@ fn read_operation(
         ops::tail::NAME => Request::Tail(ops::tail::read_request(fields)?),
         ops::list_offsets::NAME => Request::ListOffsets(ops::list_offsets::read_request(fields)?),
         ops::metadata::NAME => Request::Metadata(ops::metadata::read_request(fields)?),
+        ops::subscribe::NAME => Request::Subscribe(ops::subscribe::read_request(fields)?),
         ops::create_topics::NAME => Request::CreateTopics(ops::create_topics::read_request(fields)?),
         ops::delete_topics::NAME => Request::DeleteTopics(ops::delete_topics::read_request(fields)?),
         ops::create_partitions::NAME => {

@@ -92,7 +92,7 @@ fn unknown_operations_and_fields_are_named() {
         (
             r#"{"op":"frobnicate"}"#,
             "op: unknown operation \"frobnicate\"; the operations are hello, produce, fetch, tail, list_offsets, \
-             metadata, create_topics, delete_topics, create_partitions, delete_records, describe_configs, \
+             metadata, subscribe, create_topics, delete_topics, create_partitions, delete_records, describe_configs, \
              alter_configs, init_producer_id, register, deregister, status",
         ),
         (
@@ -176,6 +176,23 @@ fn types_and_ranges_are_told_with_what_was_found() {
             "allow_auto_create: expected true or false, found the number 1",
         ),
         (r#"{"op":"metadata","topic":"t","topics":["t"]}"#, r#"both "topic" and "topics"; give one of them"#),
+        (
+            r#"{"op":"subscribe","topic":"t","topics":["t"]}"#,
+            r#"both "topic" and "topics"; give one of them"#,
+        ),
+        (r#"{"op":"subscribe","topics":"t"}"#, r#"topics: expected an array, found "t""#),
+        (
+            r#"{"op":"subscribe","allow_auto_create":true}"#,
+            r#"unknown field "allow_auto_create" in subscribe"#,
+        ),
+        (
+            r#"{"op":"tail","topic":"t","replica":"nearest"}"#,
+            r#"replica: expected "leader" or "any", found "nearest""#,
+        ),
+        (
+            r#"{"op":"fetch","topic":"t","partition":0,"offset":0,"replica":2}"#,
+            r#"replica: expected "leader" or "any", found the number 2"#,
+        ),
         (
             r#"{"op":"fetch","topic":"t","partition":0,"offset":0,"values":"jsn"}"#,
             r#"values: expected "text" or "json", found "jsn""#,

@@ -9,7 +9,7 @@ use yak_model::{
 };
 use yak_protocol::{
     Call, Deregister, Done, Hello, HelloReply, ProduceHead, ProduceLine, ReplyBody, Status, encode_error,
-    encode_fetch_request, encode_reply, encode_tail_request,
+    encode_event, encode_fetch_request, encode_reply, encode_subscribe_request, encode_tail_request,
 };
 use yak_record::{Compression, Header, ProducerStamp, RecordParts};
 
@@ -138,6 +138,7 @@ fn requests_for_records() {
         min_bytes: 1,
         max_bytes: 3,
         isolation: Isolation::default(),
+        read_from: ReadFrom::default(),
         entries: vec![entry],
     };
     encode_fetch_request(&mut out, Some(1), &fetch);
@@ -146,6 +147,7 @@ fn requests_for_records() {
         partitions: None,
         from: TailStart::Last(5),
         max_records: Some(9),
+        read_from: ReadFrom::Any,
         stop_at_end: true,
         json_values: true,
     };
@@ -155,10 +157,35 @@ fn requests_for_records() {
         concat!(
             r#"{"id":1,"op":"fetch","max_wait_ms":500,"min_bytes":1,"max_bytes":3,"entries":[{"topic":"orders","partition":0,"offset":7,"max_bytes":2}]}"#,
             "\n",
-            r#"{"op":"tail","topics":["orders"],"from":{"last":5},"max_records":9,"stop_at_end":true,"values":"json"}"#,
+            r#"{"op":"tail","topics":["orders"],"from":{"last":5},"replica":"any","max_records":9,"stop_at_end":true,"values":"json"}"#,
             "\n"
         )
     );
+}
+
+#[test]
+fn a_subscription() {
+    let mut out = BytesMut::new();
+    encode_subscribe_request(&mut out, Some(1), &Subscribe { topics: Some(vec![topic()]) });
+    encode_subscribe_request(&mut out, None, &Subscribe::default());
+    let metadata = MetadataReply {
+        cluster_id: yak_model::ClusterId::new(uuid()),
+        index: 5.into(),
+        brokers: vec![],
+        topics: vec![Err((topic(), Rejection::new(ErrorCode::UnknownTopicOrPartition, "gone")))],
+    };
+    encode_event(&mut out, &SubscriptionEvent::Metadata(metadata));
+    encode_event(&mut out, &SubscriptionEvent::Alive);
+    let id = uuid();
+    let expected = [
+        r#"{"id":1,"op":"subscribe","topics":["orders"]}"#,
+        r#"{"op":"subscribe"}"#,
+        &format!(
+            r#"{{"event":"metadata","cluster_id":"{id}","index":5,"brokers":[],"topics":[{{"name":"orders","error":{{"code":"UNKNOWN_TOPIC_OR_PARTITION","message":"gone","retriable":true}}}}]}}"#
+        ),
+        r#"{"event":"alive"}"#,
+    ];
+    assert_eq!(String::from_utf8_lossy(&out).lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use yak_model::api::*;
 use yak_model::{PartitionIndex, TimestampMs, TopicName};
 use yak_protocol::{
     Call, Deregister, FetchSink, FetchedHead, FetchedRecord, Hello, Parser, ReplyParser, Status,
-    encode_error, parse_fetch_reply, parse_produce_reply, parse_record_line, parse_request,
+    encode_error, parse_event, parse_fetch_reply, parse_produce_reply, parse_record_line, parse_request,
 };
 
 const LINES: &[&str] = &[
@@ -18,6 +18,7 @@ const LINES: &[&str] = &[
     r#"{"op":"fetch","topic":"t","partition":0,"offset":17,"max_wait_ms":0,"values":"json"}"#,
     r#"{"op":"fetch","isolation":"read_committed","entries":[{"topic":"t","partition":0,"offset":17,"max_bytes":5}]}"#,
     r#"{"op":"tail","topics":["a","b"],"partitions":[0,1],"from":{"last":5},"max_records":3,"stop_at_end":true}"#,
+    r#"{"id":2,"op":"subscribe","topics":["a","b"]}"#,
     r#"{"op":"list_offsets","topic":"t","partition":0,"at":{"time":5}}"#,
     r#"{"op":"create_topics","topics":[{"name":"t","partitions":3,"assignment":[[1],[2]],"configs":{"retention.ms":5}},"u"]}"#,
     r#"{"op":"delete_records","topic":"t","partition":0,"before_offset":"high_watermark"}"#,
@@ -28,6 +29,7 @@ const LINES: &[&str] = &[
     r#"{"id":7,"error":{"code":"NOT_LEADER_OR_FOLLOWER","message":"m","retriable":true,"leader":{"broker_id":1,"leader_epoch":2,"host":"h","port":9092},"retry_after_ms":50}}"#,
     r#"{"ok":{"partitions":[{"topic":"t","partition":0,"next_offset":2,"high_watermark":2,"log_start_offset":0,"records":[{"offset":0,"timestamp":5,"key":"k","value":"\u00e9"},{"offset":1,"timestamp":5,"timestamp_type":"log_append","value_base64":"/w==","headers":[{"key":"h","value":null}]}]},{"topic":"t","partition":1,"error":{"code":"OFFSET_OUT_OF_RANGE","message":"m","retriable":false}}]},"throttle_ms":3}"#,
     r#"{"ok":{"cluster_id":"AAAAAAAAQACAAAAAAAAAAA","index":5,"brokers":[{"broker_id":1,"host":"h","port":1}],"topics":[{"name":"t","topic_id":"AAAAAAAAQACAAAAAAAAAAA","is_internal":false,"partitions":[{"partition":0,"leader":1,"leader_epoch":0,"replicas":[1],"in_sync_replicas":[1],"offline_replicas":[]}]}]}}"#,
+    r#"{"event":"metadata","cluster_id":"AAAAAAAAQACAAAAAAAAAAA","index":5,"brokers":[{"broker_id":1,"host":"h","port":1}],"topics":[]}"#,
     r#"{"topic":"t","partition":0,"offset":5,"timestamp":1700000000000,"timestamp_type":"create","key":"k","value":"v","headers":[]}"#,
 ];
 
@@ -132,6 +134,7 @@ fn feed(line: &[u8], parser: &mut Parser) {
         Hello::parse_reply(line).is_ok(),
         ListOffsets::parse_reply(line).is_ok(),
         Metadata::parse_reply(line).is_ok(),
+        parse_event(line).is_ok(),
         CreateTopics::parse_reply(line).is_ok(),
         DeleteTopics::parse_reply(line).is_ok(),
         CreatePartitions::parse_reply(line).is_ok(),

@@ -140,6 +140,22 @@ fn a_request_after_tail_is_an_error_and_a_close() {
 }
 
 #[test]
+fn a_request_after_subscribe_is_an_error_and_a_close() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::start(&directory.path().join("broker-1"));
+    let mut neighbour = Neighbour::new(&broker);
+    let mut socket = broker.connect();
+    let first = socket.ask(r#"{"op":"subscribe","topic":"healthy"}"#);
+    assert_eq!((&first["event"], &first["topics"][0]["name"]), (&json!("metadata"), &json!("healthy")));
+    socket.send(r#"{"op":"metadata"}"#);
+    let rest = socket.read_to_end();
+    let reply: Value = serde_json::from_str(rest.lines().last().unwrap_or_default()).unwrap();
+    let message = "this connection has become a stream; open another one for requests; closing";
+    assert_eq!(error_of(&reply), ("INVALID_REQUEST".to_owned(), message.to_owned()));
+    neighbour.is_undisturbed();
+}
+
+#[test]
 fn a_stuck_reader_and_a_silent_writer_disturb_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::start(&directory.path().join("broker-1"));

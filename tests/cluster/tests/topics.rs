@@ -118,3 +118,36 @@ fn segments_roll_by_size_and_old_ones_are_discarded_by_retention() {
     let left = read_all(&broker, "t");
     assert!(text.ends_with(&left) && !left.is_empty(), "the newest records stay");
 }
+
+#[test]
+fn a_subscriber_hears_of_every_change_of_its_topics_and_of_no_other() {
+    let data = tempdir().unwrap();
+    let broker = Broker::start(&data.path().join("broker-1"));
+    let mut admin = broker.connect();
+    let mut socket = broker.connect();
+    // The next event that is no sign of life, as the number of partitions or the error.
+    let mut next = |request: Option<&str>| {
+        if let Some(request) = request {
+            socket.send(request);
+        }
+        let mut event = socket.read();
+        while event["event"] == "alive" {
+            event = socket.read();
+        }
+        assert_eq!(event["event"], "metadata", "{event}");
+        let topic = &event["topics"][0];
+        match topic["error"]["code"].as_str() {
+            Some(code) => code.to_owned(),
+            None => topic["partitions"].as_array().map_or(0, Vec::len).to_string(),
+        }
+    };
+    assert_eq!(next(Some(r#"{"op":"subscribe","topics":["t"]}"#)), "UNKNOWN_TOPIC_OR_PARTITION");
+    admin.ok(r#"{"op":"create_topics","topics":[{"name":"other","partitions":1}]}"#);
+    admin.ok(r#"{"op":"create_topics","topics":[{"name":"t","partitions":2}]}"#);
+    assert_eq!(next(None), "2");
+    admin.ok(r#"{"op":"create_partitions","topic":"t","total":3}"#);
+    assert_eq!(next(None), "3");
+    admin.ok(r#"{"op":"delete_topics","topics":["other"]}"#);
+    admin.ok(r#"{"op":"delete_topics","topics":["t"]}"#);
+    assert_eq!(next(None), "UNKNOWN_TOPIC_OR_PARTITION");
+}

@@ -8,6 +8,7 @@ mod fetch;
 mod refusal;
 mod sequence;
 mod stream;
+mod subscription;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -118,6 +119,9 @@ impl Connection {
             Request::Tail(request) => {
                 let registration = self.registered(ClientRole::Consumer, &request.topics);
                 return Flow::Stream(Box::new(stream::TailStream::new(broker, id, request, registration)));
+            }
+            Request::Subscribe(request) => {
+                return Flow::Stream(Box::new(subscription::SubscriptionStream::new(broker, id, request)));
             }
             Request::Hello(request) => reply(id, self.hello(request), outbox),
             Request::Register(request) => reply(id, self.register(request), outbox),

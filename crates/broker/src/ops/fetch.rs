@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use yak_model::Offset;
-use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, Rejection, Reply};
+use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, ReadFrom, Rejection, Reply};
 use yak_model::limits::{MAX_FETCH_BYTES, MAX_FETCH_WAIT_MS};
 use yak_record::Records;
 
 use crate::answer::Answer;
 use crate::broker::Broker;
 use crate::ops::topics::at_most_entries;
+use crate::partitions::{Partition, Read};
 use crate::wakeups::Wait;
 
 /// Reads every entry, and answers when there are `min_bytes`, an error, or `max_wait_ms` have passed.
@@ -54,7 +55,8 @@ fn read(broker: &Broker, request: &Fetch) -> (FetchReply<Records>, bool) {
     for entry in &request.entries {
         let max_bytes = u64::from(entry.max_bytes).min(left);
         // Once the reply is full, later entries only tell where they are.
-        let fetched = read_entry(broker, entry, max_bytes, found == 0 || left > 0);
+        let wanted = if found == 0 || left > 0 { Some(max_bytes) } else { None };
+        let fetched = read_entry(broker, request.read_from, entry, wanted);
         match &fetched.records {
             Ok(records) => {
                 let len = records.len() as u64;
@@ -71,17 +73,18 @@ fn read(broker: &Broker, request: &Fetch) -> (FetchReply<Records>, bool) {
 
 fn read_entry(
     broker: &Broker,
+    read_from: ReadFrom,
     entry: &FetchEntry,
-    max_bytes: u64,
-    wanted: bool,
+    wanted: Option<u64>,
 ) -> FetchedPartition<Records> {
-    let read = broker.partition(&entry.topic, entry.partition).and_then(|partition| {
-        let read = partition.read(entry.leader_epoch, entry.offset, max_bytes)?;
-        Ok::<_, Rejection>(read)
+    let max_bytes = wanted.unwrap_or(0);
+    let read = broker.partition(&entry.topic, entry.partition).and_then(|partition| match read_from {
+        ReadFrom::Leader => partition.read(entry.leader_epoch, entry.offset, max_bytes),
+        ReadFrom::Any => read_any(&partition, entry, max_bytes),
     });
     let (high_watermark, log_start_offset, records) = match read {
         Ok(read) => {
-            let records = if wanted { read.records } else { Records::EMPTY };
+            let records = if wanted.is_some() { read.records } else { Records::EMPTY };
             (read.high_watermark, read.log_start_offset, Ok(records))
         }
         Err(rejection) => (Offset::new(-1), Offset::new(-1), Err(rejection)),
@@ -93,4 +96,10 @@ fn read_entry(
         log_start_offset,
         records,
     }
+}
+
+/// Reads from whichever replica this is. A follower does not know yet whether it may answer: it refuses with
+/// `NOT_LEADER_OR_FOLLOWER`, and the reader goes to the leader.
+fn read_any(partition: &Partition, entry: &FetchEntry, max_bytes: u64) -> Result<Read, Rejection> {
+    partition.read(entry.leader_epoch, entry.offset, max_bytes)
 }

@@ -1,6 +1,6 @@
 //! Metadata: brokers, topics, leaders; creates a missing topic when the client and the configuration allow it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yak_core::image::{Image, Topic};
@@ -33,17 +33,22 @@ pub(crate) async fn metadata(
             created.insert(name.clone(), auto_create(&broker, name).await);
         }
     }
+    Ok(Reply::new(look(&broker, request.topics.as_deref(), &created)))
+}
+
+/// What this broker knows of these topics, or of all.
+pub(crate) fn look(
+    broker: &Broker,
+    topics: Option<&[TopicName]>,
+    created: &BTreeMap<TopicName, AutoCreated>,
+) -> MetadataReply {
     let image = broker.image();
-    let topics = match request.topics {
-        None => image.topics().map(|topic| Ok(describe(&image, topic))).collect(),
-        Some(names) => names.into_iter().map(|name| one_topic(&broker, &image, name, &created)).collect(),
+    let live = Live { image: &image, suspended: broker.suspended_brokers() };
+    let topics = match topics {
+        None => image.topics().map(|topic| Ok(live.describe(topic))).collect(),
+        Some(names) => names.iter().map(|name| live.one_topic(broker, name, created)).collect(),
     };
-    Ok(Reply::new(MetadataReply {
-        cluster_id: image.cluster_id(),
-        index: image.index(),
-        brokers: live_brokers(&image),
-        topics,
-    }))
+    MetadataReply { cluster_id: image.cluster_id(), index: image.index(), brokers: live.brokers(), topics }
 }
 
 /// This request created a topic.
@@ -54,7 +59,7 @@ pub(crate) struct Created {
 }
 
 /// What became of an automatic creation; `None` if another request was faster.
-type AutoCreated = Result<Option<Created>, Rejection>;
+pub(crate) type AutoCreated = Result<Option<Created>, Rejection>;
 
 /// Creates a topic with the server's defaults. Losing the race to another creator is success.
 pub(crate) async fn auto_create(broker: &Broker, name: &TopicName) -> AutoCreated {
@@ -75,57 +80,66 @@ pub(crate) async fn auto_create(broker: &Broker, name: &TopicName) -> AutoCreate
     }
 }
 
-fn one_topic(
-    broker: &Broker,
-    image: &Image,
-    name: TopicName,
-    created: &BTreeMap<TopicName, AutoCreated>,
-) -> Result<TopicMetadata, (TopicName, Rejection)> {
-    let outcome = created.get(&name);
-    match (image.topic(&name), outcome) {
-        (Some(topic), Some(Ok(Some(Created { similar })))) => {
-            Ok(TopicMetadata { created: true, similar: similar.clone(), ..describe(image, topic) })
-        }
-        (Some(topic), _) => Ok(describe(image, topic)),
-        (None, Some(Err(rejection))) => Err((name, rejection.clone())),
-        (None, _) => {
-            let rejection = broker.unknown_topic(image, &name);
-            Err((name, rejection))
+/// The image, and who of its live brokers is not to be sent to for now.
+struct Live<'a> {
+    image: &'a Image,
+    suspended: BTreeSet<BrokerId>,
+}
+
+impl Live<'_> {
+    fn is_live(&self, broker: BrokerId) -> bool {
+        self.image.is_live(broker) && !self.suspended.contains(&broker)
+    }
+
+    /// In order of registration.
+    fn brokers(&self) -> Vec<BrokerMetadata> {
+        let live =
+            self.image.brokers_by_registration().into_iter().filter(|broker| self.is_live(broker.id()));
+        live.map(|broker| BrokerMetadata {
+            broker_id: broker.id(),
+            host: broker.registration.host.clone(),
+            port: broker.registration.port,
+            rack: broker.registration.rack.clone(),
+        })
+        .collect()
+    }
+
+    fn one_topic(
+        &self,
+        broker: &Broker,
+        name: &TopicName,
+        created: &BTreeMap<TopicName, AutoCreated>,
+    ) -> Result<TopicMetadata, (TopicName, Rejection)> {
+        match (self.image.topic(name), created.get(name)) {
+            (Some(topic), Some(Ok(Some(Created { similar })))) => {
+                Ok(TopicMetadata { created: true, similar: similar.clone(), ..self.describe(topic) })
+            }
+            (Some(topic), _) => Ok(self.describe(topic)),
+            (None, Some(Err(rejection))) => Err((name.clone(), rejection.clone())),
+            (None, _) => Err((name.clone(), broker.unknown_topic(self.image, name))),
         }
     }
-}
 
-/// Live brokers, in order of registration.
-pub(crate) fn live_brokers(image: &Image) -> Vec<BrokerMetadata> {
-    let live = image.brokers_by_registration().into_iter().filter(|broker| !broker.fenced);
-    live.map(|broker| BrokerMetadata {
-        broker_id: broker.id(),
-        host: broker.registration.host.clone(),
-        port: broker.registration.port,
-        rack: broker.registration.rack.clone(),
-    })
-    .collect()
-}
-
-fn describe(image: &Image, topic: &Topic) -> TopicMetadata {
-    TopicMetadata {
-        name: topic.name().clone(),
-        topic_id: topic.id(),
-        is_internal: topic.name().is_internal(),
-        created: false,
-        similar: None,
-        partitions: topic.partitions().iter().map(|partition| describe_partition(image, partition)).collect(),
+    fn describe(&self, topic: &Topic) -> TopicMetadata {
+        TopicMetadata {
+            name: topic.name().clone(),
+            topic_id: topic.id(),
+            is_internal: topic.name().is_internal(),
+            created: false,
+            similar: None,
+            partitions: topic.partitions().iter().map(|partition| self.partition(partition)).collect(),
+        }
     }
-}
 
-fn describe_partition(image: &Image, partition: &PartitionRecord) -> PartitionMetadata {
-    let offline = |replica: &&BrokerId| !image.is_live(**replica);
-    PartitionMetadata {
-        partition: partition.partition,
-        leader: partition.leader.filter(|leader| image.is_live(*leader)),
-        leader_epoch: partition.leader_epoch,
-        replicas: partition.replicas.clone(),
-        in_sync_replicas: partition.in_sync_replicas.clone(),
-        offline_replicas: partition.replicas.iter().filter(offline).copied().collect(),
+    fn partition(&self, partition: &PartitionRecord) -> PartitionMetadata {
+        let offline = |replica: &&BrokerId| !self.is_live(**replica);
+        PartitionMetadata {
+            partition: partition.partition,
+            leader: partition.leader.filter(|leader| self.is_live(*leader)),
+            leader_epoch: partition.leader_epoch,
+            replicas: partition.replicas.clone(),
+            in_sync_replicas: partition.in_sync_replicas.clone(),
+            offline_replicas: partition.replicas.iter().filter(offline).copied().collect(),
+        }
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod list_offsets;
 pub(crate) mod metadata;
 pub(crate) mod produce;
 pub(crate) mod status;
+pub(crate) mod subscribe;
 pub(crate) mod tail;
 pub(crate) mod topics;

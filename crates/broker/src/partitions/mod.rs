@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 pub(crate) use open::Opened;
-pub(crate) use partition::{Append, Partition};
+pub(crate) use partition::{Append, Partition, Read};
 use tokio_util::sync::CancellationToken;
 use yak_core::image::Topic;
 use yak_core::partition::ReplicaIdentity;

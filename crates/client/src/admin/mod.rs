@@ -50,7 +50,7 @@ calls! {
     /// Deletes the oldest records of partitions. (Once more is no harm.)
     Question delete_records(DeleteRecords) -> DeleteRecordsReply;
     /// Reads configuration.
-    Question describe_configs(DescribeConfigs) -> DescribeConfigsReply;
+    Look describe_configs(DescribeConfigs) -> DescribeConfigsReply;
     /// Changes configuration. (Once more is no harm.)
     Question alter_configs(AlterConfigs) -> AlterConfigsReply;
 }
@@ -86,7 +86,7 @@ impl Admin {
     /// # Errors
     /// When nobody answers in time.
     pub async fn status(&self) -> Result<StatusReply, ClientError> {
-        self.cluster.ask(Kind::Question, &Status).await
+        self.cluster.ask(Kind::Look, &Status).await
     }
 
     /// Everything one broker knows, asked over a connection of its own.

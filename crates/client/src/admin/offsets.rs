@@ -15,7 +15,7 @@ impl Admin {
     pub async fn list_offsets(&self, request: &ListOffsets) -> Result<ListOffsetsReply, ClientError> {
         let deadline = Instant::now() + self.cluster.config().request_timeout;
         let mut backoff = Backoff::new(self.cluster.config());
-        let mut reply: ListOffsetsReply = self.cluster.ask(Kind::Question, request).await?;
+        let mut reply: ListOffsetsReply = self.cluster.ask(Kind::Look, request).await?;
         loop {
             let open: Vec<usize> = (0..reply.partitions.len()).filter(|at| is_open(&reply, *at)).collect();
             let pause = backoff.next();
@@ -24,7 +24,7 @@ impl Admin {
             }
             sleep(pause).await;
             let entries = open.iter().map(|at| request.entries[*at].clone()).collect();
-            let again: ListOffsetsReply = self.cluster.ask(Kind::Question, &ListOffsets { entries }).await?;
+            let again: ListOffsetsReply = self.cluster.ask(Kind::Look, &ListOffsets { entries }).await?;
             for (at, result) in open.into_iter().zip(again.partitions) {
                 reply.partitions[at] = result;
             }

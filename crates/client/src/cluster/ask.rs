@@ -1,6 +1,7 @@
 //! Asking whichever broker answers.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use yak_protocol::Call;
@@ -9,9 +10,14 @@ use super::{Backoff, Cluster};
 use crate::connection::{DialError, OpenError};
 use crate::{Address, ClientConfig, ClientError, Connection};
 
+/// How long one broker may take to answer what it knows by itself, while there are others to ask.
+pub(super) const QUICK: Duration = Duration::from_secs(1);
+
 /// What asking twice would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Nothing, and a broker that is well answers at once: who does not is left for another.
+    Look,
     /// Nothing: it is asked again when the connection breaks.
     Question,
     /// Perhaps change things twice: when the connection breaks after it was sent, that is the answer.
@@ -25,12 +31,12 @@ impl Cluster {
         let deadline = Instant::now() + self.config().request_timeout;
         let mut backoff = Backoff::new(self.config());
         loop {
-            let failure = match self.ask_once(call, deadline).await? {
+            let failure = match self.ask_once(kind, call, deadline).await? {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
             let pause = backoff.next().max(retry_after(&failure));
-            let is_safe = kind == Kind::Question || matches!(failure, ClientError::Rejected(_));
+            let is_safe = kind != Kind::Change || matches!(failure, ClientError::Rejected(_));
             if !is_safe || !is_worth_another_try(&failure) || Instant::now() + pause >= deadline {
                 return Err(failure);
             }
@@ -43,6 +49,7 @@ impl Cluster {
     /// after the question was sent.
     async fn ask_once<C: Call>(
         &self,
+        kind: Kind,
         call: &C,
         deadline: Instant,
     ) -> Result<Result<C::Reply, ClientError>, ClientError> {
@@ -57,27 +64,25 @@ impl Cluster {
             Some(connection) => connection,
             None => self.connect_again(deadline).await?,
         };
-        let left = deadline.saturating_duration_since(Instant::now());
+        let mut left = deadline.saturating_duration_since(Instant::now());
+        if kind == Kind::Look && self.addresses().len() > 1 {
+            left = left.min(QUICK);
+        }
         Ok(match connection.call(call, left).await {
             Ok(answer) => {
                 *questions = Some(connection);
                 answer.map_err(ClientError::Rejected)
             }
-            Err(lost) => Err(lost),
+            Err(lost) => {
+                self.doubt(connection.address());
+                Err(lost)
+            }
         })
     }
 
     async fn connect_again(&self, deadline: Instant) -> Result<Connection, ClientError> {
-        let mut addresses = vec![self.connected_to()];
-        let known = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
-        addresses.extend(known.chain(self.config().bootstrap.iter().cloned()));
-        let mut seen = Vec::new();
-        addresses.retain(|address| {
-            !seen.contains(address) && {
-                seen.push(address.clone());
-                true
-            }
-        });
+        let doubted = self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let addresses = in_turn(self.addresses(), doubted.as_ref());
         let connection = connect(self.config(), addresses, deadline).await?;
         if connection.server().cluster_id != self.cluster_id() {
             return Err(ClientError::Protocol {
@@ -91,10 +96,37 @@ impl Cluster {
         Ok(connection)
     }
 
+    /// Where a broker may be: who answered last, who is alive as last heard, who was named at the beginning.
+    pub(super) fn addresses(&self) -> Vec<Address> {
+        let known = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
+        let named = self.config().bootstrap.iter().cloned();
+        let mut addresses = Vec::new();
+        for address in [self.connected_to()].into_iter().chain(known).chain(named) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
+    /// A broker failed in the middle of a question: the next one goes to another, if there is one.
+    fn doubt(&self, address: &Address) {
+        *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.clone());
+    }
+
     fn no_answer(&self, operation: &'static str) -> ClientError {
         let timeout = self.config().request_timeout;
         ClientError::NoAnswer { address: self.connected_to(), operation, timeout }
     }
+}
+
+/// The addresses in their order, beginning behind the one that failed last.
+pub(super) fn in_turn(mut addresses: Vec<Address>, failed: Option<&Address>) -> Vec<Address> {
+    if let Some(at) = failed.and_then(|failed| addresses.iter().position(|address| address == failed)) {
+        let behind = (at + 1) % addresses.len();
+        addresses.rotate_left(behind);
+    }
+    addresses
 }
 
 fn is_worth_another_try(failure: &ClientError) -> bool {
@@ -105,12 +137,12 @@ fn is_worth_another_try(failure: &ClientError) -> bool {
     }
 }
 
-fn retry_after(failure: &ClientError) -> std::time::Duration {
+fn retry_after(failure: &ClientError) -> Duration {
     let ms = match failure {
         ClientError::Rejected(rejection) => rejection.retry_after_ms.unwrap_or(0),
         _ => 0,
     };
-    std::time::Duration::from_millis(ms.into())
+    Duration::from_millis(ms.into())
 }
 
 /// Tries the addresses in turn, again and again until the deadline, for the first that answers.
@@ -122,13 +154,16 @@ pub(super) async fn connect(
     let mut backoff = Backoff::new(config);
     let tried = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut why = None;
+    // One that hangs is not waited for while there are others.
+    let patience =
+        if addresses.len() > 1 { QUICK.min(config.connect_timeout) } else { config.connect_timeout };
     loop {
         let mut any_resolves = false;
         // Somebody else's port; another address may still be a broker's.
         let mut stranger = None;
         for address in &addresses {
             let attempt = tokio::select! {
-                attempt = Connection::try_open(address, config) => attempt,
+                attempt = Connection::open_within(address, config, patience) => attempt,
                 () = sleep_until(deadline) => break,
             };
             match attempt {

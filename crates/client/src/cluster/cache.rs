@@ -19,7 +19,8 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn take_in(&mut self, reply: &MetadataReply) {
-        if reply.index >= self.index {
+        let is_newest = reply.index >= self.index;
+        if is_newest {
             self.index = reply.index;
             self.brokers.clone_from(&reply.brokers);
         }
@@ -30,7 +31,10 @@ impl Cache {
                     let info = TopicInfo::new(topic, known.map(AsRef::as_ref));
                     self.topics.insert(info.name.clone(), Arc::new(info));
                 }
-                Err((name, rejection)) if rejection.code == ErrorCode::UnknownTopicOrPartition => {
+                // A broker that is behind does not know the newest topics yet.
+                Err((name, rejection))
+                    if rejection.code == ErrorCode::UnknownTopicOrPartition && is_newest =>
+                {
                     self.topics.remove(name);
                 }
                 Err(_not_now) => {}

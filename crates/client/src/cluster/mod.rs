@@ -1,20 +1,25 @@
 //! The cluster as a client sees it: where its brokers are, who leads what.
 //!
 //! One connection is for questions (metadata, administration). It is made anew, to another broker if need
-//! be, whenever it breaks. What it learns stands in one cache, which everything built on the cluster shares.
+//! be, whenever it breaks. A second one brings news of the topics that producers and consumers use, without being
+//! asked. What they learn stands in one cache, which everything built on the cluster shares.
 
 mod ask;
 mod backoff;
 mod cache;
 mod leader;
+mod subscription;
 mod topic;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use ask::Kind;
 pub(crate) use backoff::Backoff;
 use cache::Cache;
 pub use leader::Leader;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 pub use topic::{Missing, TopicInfo};
 use yak_model::api::{BrokerMetadata, Metadata, MetadataReply};
@@ -37,6 +42,24 @@ struct Inner {
     questions: tokio::sync::Mutex<Option<Connection>>,
     /// The broker that answered last.
     answered: Mutex<Address>,
+    /// The one that failed last in the middle of a question.
+    doubted: Mutex<Option<Address>>,
+    /// The topics of which news is wanted, sorted.
+    followed: watch::Sender<Vec<TopicName>>,
+    /// Counts news.
+    news: watch::Sender<u64>,
+    is_subscribed: AtomicBool,
+    /// The task that hears the news.
+    subscription: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let task = self.subscription.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
 }
 
 impl Cluster {
@@ -57,6 +80,11 @@ impl Cluster {
                 cache: Mutex::new(Cache::default()),
                 answered: Mutex::new(connection.address().clone()),
                 questions: tokio::sync::Mutex::new(Some(connection)),
+                doubted: Mutex::default(),
+                followed: watch::Sender::default(),
+                news: watch::Sender::default(),
+                is_subscribed: AtomicBool::new(false),
+                subscription: Mutex::default(),
                 config,
             }),
         })
@@ -118,7 +146,9 @@ impl Cluster {
     }
 
     async fn metadata(&self, request: Metadata) -> Result<MetadataReply, ClientError> {
-        let reply = self.ask(Kind::Question, &request).await?;
+        // A creation takes its time.
+        let kind = if request.allow_auto_create { Kind::Question } else { Kind::Look };
+        let reply = self.ask(kind, &request).await?;
         self.cache(|cache| cache.take_in(&reply));
         Ok(reply)
     }

@@ -57,11 +57,20 @@ impl Connection {
     }
 
     pub(crate) async fn try_open(address: &Address, config: &ClientConfig) -> Result<Self, OpenError> {
-        let deadline = Instant::now() + config.connect_timeout;
+        Self::open_within(address, config, config.connect_timeout).await
+    }
+
+    /// The same within another time.
+    pub(crate) async fn open_within(
+        address: &Address,
+        config: &ClientConfig,
+        limit: Duration,
+    ) -> Result<Self, OpenError> {
+        let deadline = Instant::now() + limit;
         let stream = match timeout_at(deadline, dial(address)).await {
             Ok(dialled) => dialled.map_err(OpenError::Dial)?,
             Err(_elapsed) => {
-                let waited = config.connect_timeout.as_millis();
+                let waited = limit.as_millis();
                 return Err(OpenError::Dial(DialError::Unreachable(format!(
                     "no connection within {waited} ms"
                 ))));

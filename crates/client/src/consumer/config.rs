@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yak_model::api::Isolation;
+use yak_model::api::{Isolation, ReadFrom};
 
 /// What to do when a position is not in the partition any more (or not yet).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum OutOfRange {
 pub struct ConsumerConfig {
     /// Which records may be seen.
     pub isolation: Isolation,
+    /// Who is asked. With [`ReadFrom::Any`] an in-sync follower is preferred to the leader. Default: the leader.
+    pub read_from: ReadFrom,
     /// Longest a broker holds a fetch. Default 5 s.
     pub max_wait: Duration,
     /// A broker answers as soon as it has this many bytes. Default 1.
@@ -42,6 +44,7 @@ impl Default for ConsumerConfig {
     fn default() -> Self {
         Self {
             isolation: Isolation::ReadUncommitted,
+            read_from: ReadFrom::Leader,
             max_wait: Duration::from_secs(5),
             min_bytes: 1,
             fetch_bytes: 1024 * 1024,

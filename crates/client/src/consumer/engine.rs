@@ -14,7 +14,10 @@ use super::partition::Partition;
 use super::reading::Fetching;
 use super::{Consumer, Event};
 use crate::cluster::Backoff;
-use crate::{ClientConfig, ClientError, Connection};
+use crate::{ClientConfig, ClientError, Cluster, Connection};
+
+/// So many times less often metadata is asked for while news comes by itself.
+const RARELY: u32 = 60;
 
 /// What has been done meanwhile.
 #[derive(Debug)]
@@ -47,11 +50,23 @@ pub(super) struct Refresh {
     pub(super) backoff: Backoff,
 }
 
+impl Redial {
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+}
+
 impl Refresh {
     pub(super) fn new(config: &ClientConfig) -> Self {
         let now = Instant::now();
         let backoff = Backoff::new(config);
         Self { is_under_way: false, is_wanted: false, not_before: now, heard: now, backoff }
+    }
+
+    /// When metadata is asked for although nothing calls for it. News makes that a rare look.
+    pub(super) fn old_at(&self, cluster: &Cluster) -> Instant {
+        let age = cluster.config().metadata_max_age;
+        self.heard + if cluster.is_subscribed() { age.saturating_mul(RARELY) } else { age }
     }
 }
 
@@ -59,10 +74,10 @@ impl Consumer {
     /// Fetches from every leader that has something wanted and nothing under way; connects to those that are
     /// not connected.
     pub(super) fn dispatch(&mut self, now: Instant) {
-        let mut leaders = BTreeSet::new();
+        let mut sources = BTreeSet::new();
         for partition in self.partitions.iter().filter(|partition| partition.is_wanted(now)) {
-            match partition.leader {
-                Some((leader, _)) => _ = leaders.insert(leader),
+            match partition.source {
+                Some(source) => _ = sources.insert(source),
                 None => self.refresh.is_wanted = true,
             }
         }
@@ -73,7 +88,7 @@ impl Consumer {
             now,
         };
         let mut missing = Vec::new();
-        for broker in leaders {
+        for broker in sources {
             match self.links.get_mut(&broker) {
                 Some(link) if link.asked.is_none() => fetching(broker).ask(link, &self.partitions),
                 Some(_) => {}
@@ -105,9 +120,15 @@ impl Consumer {
     pub(super) async fn wait(&mut self) {
         let deadline = self.next_deadline();
         let mut timer = pin!(sleep_until(deadline));
+        // (Cloning only takes note of what was seen; the loop looks for itself.)
+        let mut news = self.news.clone();
+        let mut news = pin!(news.changed());
         let done = poll_fn(|context| {
             if let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
                 return Poll::Ready(Some(done));
+            }
+            if news.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
             }
             // Every one is asked, so that every one wakes this task.
             let any = self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0;
@@ -127,7 +148,7 @@ impl Consumer {
         let partitions = self.partitions.iter().filter_map(|partition| partition.not_before);
         let redials =
             self.redials.values().filter(|redial| !redial.is_under_way).map(|redial| redial.not_before);
-        let old = self.refresh.heard + self.cluster.config().metadata_max_age;
+        let old = self.refresh.old_at(&self.cluster);
         let refresh =
             if self.refresh.is_wanted { self.refresh.not_before } else { old.max(self.refresh.not_before) };
         let refresh = (!self.refresh.is_under_way).then_some(refresh);

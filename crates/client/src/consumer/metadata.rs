@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tokio::time::Instant;
-use yak_model::api::{ClientRole, PartitionMetadata, TailStart};
+use yak_model::api::{ClientRole, PartitionMetadata, ReadFrom, TailStart};
 use yak_model::{BrokerId, TopicName, TopicPartition};
 
 use super::engine::Done;
@@ -22,7 +22,7 @@ impl Consumer {
 
     /// Asks for metadata if it is wanted, or old.
     pub(super) fn refresh_if_due(&mut self, now: Instant) {
-        let is_old = now >= self.refresh.heard + self.cluster.config().metadata_max_age;
+        let is_old = now >= self.refresh.old_at(&self.cluster);
         if !(self.refresh.is_wanted || is_old) || now < self.refresh.not_before || self.refresh.is_under_way {
             return;
         }
@@ -35,8 +35,21 @@ impl Consumer {
     /// Takes in what was heard.
     pub(super) fn refreshed(&mut self, now: Instant) {
         self.refresh.is_under_way = false;
-        self.refresh.heard = now;
         self.refresh.not_before = now + self.refresh.backoff.next();
+        self.look_around(now);
+    }
+
+    /// Takes in what the cluster's subscription heard, if it heard anything.
+    pub(super) fn hear_news(&mut self, now: Instant) {
+        if self.news.has_changed().unwrap_or(false) {
+            self.news.mark_unchanged();
+            self.look_around(now);
+        }
+    }
+
+    /// Looks who leads, and for new partitions.
+    fn look_around(&mut self, now: Instant) {
+        self.refresh.heard = now;
         for slot in 0..self.partitions.len() {
             self.update_leader(slot);
         }
@@ -71,7 +84,9 @@ impl Consumer {
     pub(super) fn added(&mut self, added: Vec<Partition>) {
         let Some(first) = added.first().map(|partition| partition.id.clone()) else { return };
         let mut is_news = false;
-        for partition in added {
+        for mut partition in added {
+            partition.is_leader_only = self.config.read_from == ReadFrom::Leader;
+            partition.choose_source(&self.cluster);
             if self.slot_of(&partition.id).is_none() {
                 is_news = true;
                 self.place(partition);
@@ -91,13 +106,45 @@ impl Consumer {
             self.failure.get_or_insert(ClientError::UnknownTopic { topic, similar: None });
             return;
         }
-        let before = partition.leader;
         partition.leader = partition.known_leader(&self.cluster);
-        let (Some((from, _)), Some((to, leader_epoch))) = (before, partition.leader) else { return };
-        if from != to {
-            let partition = partition.id.clone();
-            let event = Event::LeaderChanged { partition, from: Some(from), to: Some(to), leader_epoch };
+        let Some((to, leader_epoch)) = partition.leader else {
+            partition.source = None;
+            return;
+        };
+        let before = partition.last_leader.replace((to, leader_epoch));
+        if before == partition.last_leader {
+            return self.update_source(slot);
+        }
+        partition.is_leader_only = self.config.read_from == ReadFrom::Leader;
+        let id = partition.id.clone();
+        self.redials.retain(|broker, redial| *broker != to || redial.is_under_way());
+        self.partitions[slot].source = None;
+        self.update_source(slot);
+        if let Some((from, _)) = before.filter(|(from, _)| *from != to) {
+            let event = Event::LeaderChanged { partition: id, from: Some(from), to: Some(to), leader_epoch };
             self.ready.push_back((None, event));
+        }
+    }
+
+    /// Takes in whom to ask now. Somebody else is asked for what was not handed out yet, and at once.
+    pub(super) fn update_source(&mut self, slot: usize) {
+        let partition = &mut self.partitions[slot];
+        let before = partition.source;
+        partition.choose_source(&self.cluster);
+        if partition.source == before {
+            return;
+        }
+        partition.begin_anew();
+        let source = partition.source;
+        let is_used = |broker: &BrokerId| {
+            self.partitions.iter().any(|partition| {
+                partition.source.or(partition.last_leader.map(|(leader, _)| leader)) == Some(*broker)
+            })
+        };
+        // Whoever is asked no more may hang; nothing is waited for from there.
+        self.links.retain(|broker, _| is_used(broker));
+        if let Some(source) = source {
+            self.release_held(source);
         }
     }
 
@@ -127,7 +174,7 @@ impl Consumer {
             .partitions
             .iter()
             .filter(|partition| !partition.is_stopped())
-            .filter_map(|partition| partition.leader.map(|(leader, _)| (leader, partition.id.topic.clone())))
+            .filter_map(|partition| partition.source.map(|source| (source, partition.id.topic.clone())))
             .collect();
         for (leader, topic) in wanted {
             if !self.links.contains_key(&leader) {

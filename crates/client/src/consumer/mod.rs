@@ -36,9 +36,10 @@ pub use headers::{HeaderIter, Headers};
 use link::Link;
 use outage::Outage;
 use partition::Partition;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use yak_model::api::TailStart;
+use yak_model::api::{ReadFrom, TailStart};
 use yak_model::{BrokerId, Offset, PartitionIndex, TopicName, TopicPartition};
 
 use crate::cluster::Missing;
@@ -56,6 +57,8 @@ pub struct Consumer {
     redials: BTreeMap<BrokerId, Redial>,
     tasks: JoinSet<Done>,
     refresh: Refresh,
+    /// What the cluster's subscription heard.
+    news: watch::Receiver<u64>,
     /// What there is to hand out; of a partition's slot and generation, if it is records.
     ready: VecDeque<(Option<(usize, u64)>, Event)>,
     failure: Option<ClientError>,
@@ -81,6 +84,7 @@ impl Consumer {
             redials: BTreeMap::new(),
             tasks: JoinSet::new(),
             refresh: Refresh::new(cluster.config()),
+            news: cluster.news(),
             ready: VecDeque::new(),
             failure: None,
         })
@@ -120,10 +124,14 @@ impl Consumer {
     /// cannot be reached.
     pub async fn assign(&mut self, assignments: &[Assignment]) -> Result<(), ClientError> {
         self.check_partitions(assignments).await?;
-        for partition in start::look_up(&self.cluster, assignments).await? {
+        for mut partition in start::look_up(&self.cluster, assignments).await? {
+            partition.is_leader_only = self.config.read_from == ReadFrom::Leader;
+            partition.choose_source(&self.cluster);
             self.place(partition);
         }
-        self.greet_leaders().await
+        self.greet_leaders().await?;
+        self.cluster.follow(&self.topics());
+        Ok(())
     }
 
     /// The next event. `None` when every partition has come to its stop (or none was assigned). Waits for ever
@@ -144,6 +152,7 @@ impl Consumer {
                 return Ok(None);
             }
             let now = Instant::now();
+            self.hear_news(now);
             self.look_after_outage(now)?;
             self.dispatch(now);
             if self.ready.is_empty() {

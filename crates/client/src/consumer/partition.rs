@@ -12,6 +12,12 @@ use crate::cluster::Backoff;
 pub(super) struct Partition {
     pub(super) id: TopicPartition,
     pub(super) leader: Option<(BrokerId, LeaderEpoch)>,
+    /// Who led last, when nobody does.
+    pub(super) last_leader: Option<(BrokerId, LeaderEpoch)>,
+    /// Who is asked: the leader, or an in-sync follower.
+    pub(super) source: Option<BrokerId>,
+    /// Its followers do not answer readers (now): the leader is asked until the leader changes.
+    pub(super) is_leader_only: bool,
     /// Where the next fetch begins.
     pub(super) fetch_offset: Offset,
     /// The offset after the last record handed out.
@@ -36,6 +42,9 @@ impl Partition {
         let mut partition = Self {
             id,
             leader: None,
+            last_leader: None,
+            source: None,
+            is_leader_only: true,
             fetch_offset: start,
             position: start,
             stop,
@@ -48,11 +57,40 @@ impl Partition {
             is_doubted: false,
         };
         partition.leader = partition.known_leader(cluster);
+        partition.last_leader = partition.leader;
+        partition.choose_source(cluster);
         partition
     }
 
     pub(super) fn known_leader(&self, cluster: &Cluster) -> Option<(BrokerId, LeaderEpoch)> {
         cluster.leader(&self.id).map(|leader| (leader.broker_id, leader.leader_epoch))
+    }
+
+    /// Chooses whom to ask: of the in-sync followers that can be reached, one by the partition's number.
+    pub(super) fn choose_source(&mut self, cluster: &Cluster) {
+        let leader = self.leader.map(|(leader, _)| leader);
+        self.source = leader;
+        if self.is_leader_only || leader.is_none() {
+            return;
+        }
+        let Some(topic) = cluster.known_topic(&self.id.topic) else { return };
+        let Some(known) = topic.partition(self.id.partition) else { return };
+        let is_there =
+            |broker: &&BrokerId| Some(**broker) != leader && cluster.address_of(**broker).is_some();
+        let followers: Vec<BrokerId> = known.in_sync_replicas.iter().filter(is_there).copied().collect();
+        let turn = usize::try_from(self.id.partition.get()).unwrap_or(0);
+        if !followers.is_empty() {
+            self.source = Some(followers[turn % followers.len()]);
+        }
+    }
+
+    /// Goes on with somebody else after what was handed out; what was asked or fetched before is void.
+    pub(super) fn begin_anew(&mut self) {
+        self.backoff.reset();
+        self.not_before = None;
+        if !self.is_stopped() && !self.is_lost {
+            self.move_to(self.position);
+        }
     }
 
     /// Nothing more is to be fetched.

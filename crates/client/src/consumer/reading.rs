@@ -35,11 +35,10 @@ pub(super) struct Fetching<'a> {
 }
 
 impl Fetching<'_> {
-    /// Sends a fetch of everything that is wanted from this leader, if there is anything.
+    /// Sends a fetch of everything that is wanted from this broker, if there is anything.
     pub(super) fn ask(&self, link: &mut Link, partitions: &[Partition]) {
-        let wanted = |partition: &Partition| {
-            partition.leader.is_some_and(|(leader, _)| leader == self.broker) && partition.is_wanted(self.now)
-        };
+        let wanted =
+            |partition: &Partition| partition.source == Some(self.broker) && partition.is_wanted(self.now);
         let mut slots: Vec<usize> = (0..partitions.len()).filter(|slot| wanted(&partitions[*slot])).collect();
         if slots.is_empty() {
             return;
@@ -62,6 +61,7 @@ impl Fetching<'_> {
             min_bytes: self.config.min_bytes,
             max_bytes: self.config.fetch_bytes,
             isolation: self.config.isolation,
+            read_from: self.config.read_from,
             entries: slots.iter().map(entry).collect(),
         };
         let entries = slots.into_iter().map(|slot| (slot, partitions[slot].generation)).collect();

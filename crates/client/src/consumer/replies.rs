@@ -74,6 +74,12 @@ impl Consumer {
 
     fn refused(&mut self, slot: usize, rejection: Rejection) {
         let partition = &mut self.partitions[slot];
+        partition.is_lost = false;
+        if !partition.is_leader_only && partition.source != partition.leader.map(|(leader, _)| leader) {
+            // The follower is none (any more), or is behind: the leader knows.
+            partition.is_leader_only = true;
+            return self.update_source(slot);
+        }
         if rejection.code == ErrorCode::OffsetOutOfRange {
             return self.find(slot);
         }
@@ -156,8 +162,8 @@ impl Consumer {
             }
             None => {
                 // A fetch that is held would keep the new one waiting.
-                if let Some((leader, _)) = partition.leader {
-                    self.release_held(leader);
+                if let Some(source) = partition.source {
+                    self.release_held(source);
                 }
                 self.partitions.push(partition);
             }
@@ -166,14 +172,14 @@ impl Consumer {
 
     /// Makes sure that no held fetch keeps the partition from being fetched anew.
     pub(super) fn release(&mut self, slot: usize) {
-        if let Some((leader, _)) = self.partitions[slot].leader {
-            self.release_held(leader);
+        if let Some(source) = self.partitions[slot].source {
+            self.release_held(source);
         }
     }
 
     /// A fetch at the end of everything is held by the broker until something comes; closing its connection is
     /// the only way to take it back.
-    fn release_held(&mut self, leader: BrokerId) {
+    pub(super) fn release_held(&mut self, leader: BrokerId) {
         let is_held =
             self.links.get(&leader).and_then(|link| link.asked.as_ref()).is_some_and(|asked| {
                 asked.entries.iter().all(|(slot, _)| self.partitions[*slot].is_at_end())

@@ -96,6 +96,7 @@ impl Producer {
         let info = self.cluster.topic(topic, missing).await?;
         let max_batch_len = self.max_batch_len(topic).await?;
         self.greet_leaders(&info).await?;
+        self.cluster.follow(std::slice::from_ref(topic));
         let handle = TopicHandle(self.topics.len());
         let shared_topic = {
             let mut state = self.shared.lock();
@@ -257,7 +258,7 @@ impl Producer {
         }
         let keys = vec!["max.message.bytes".to_owned()];
         let resources = vec![(ConfigResource::Topic(topic.clone()), Some(keys))];
-        let reply = self.cluster.ask(Kind::Question, &DescribeConfigs { resources }).await?;
+        let reply = self.cluster.ask(Kind::Look, &DescribeConfigs { resources }).await?;
         let entries = reply.resources.into_iter().next().map(|found| found.entries).transpose();
         let entry = entries.ok().flatten().unwrap_or_default().into_iter().next();
         Ok(entry.and_then(|entry| entry.value.parse().ok()).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES))

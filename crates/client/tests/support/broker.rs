@@ -14,7 +14,7 @@ use yak_model::api::{
     Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch,
     FetchReply, FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata,
     MetadataReply, OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, RefusedListOffsets,
-    RefusedProduce, RegisterReply, Rejection, Reply, TopicMetadata,
+    RefusedProduce, RegisterReply, Rejection, Reply, Subscribe, SubscriptionEvent, TopicMetadata,
 };
 use yak_model::{
     BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
@@ -22,7 +22,7 @@ use yak_model::{
 };
 use yak_protocol::{
     Done, FetchEncoder, FetchRequest, HelloReply, Parser, ReplyBody, Request, RequestId, encode_error,
-    encode_reply, parse_request,
+    encode_event, encode_reply, parse_request,
 };
 
 use super::{Fault, State};
@@ -59,6 +59,9 @@ impl Connection {
         while read.read_until(b'\n', &mut line).await.is_ok_and(|len| len > 0) {
             let envelope = parse_request(&line, TimestampMs::new(1_000), &mut parser);
             let envelope = envelope.unwrap_or_else(|bad| panic!("{}", bad.rejection));
+            if let Request::Subscribe(subscribe) = envelope.request {
+                return self.subscribe(subscribe, &mut write).await;
+            }
             if self.answer(envelope.id.as_ref(), envelope.request, &mut write).await.is_none() {
                 return;
             }
@@ -66,9 +69,44 @@ impl Connection {
         }
     }
 
+    /// Streams events until the other side goes or a fault ends it.
+    async fn subscribe(&self, subscribe: Subscribe, out: &mut OwnedWriteHalf) {
+        let mut last = None;
+        let fault = self.state.lock().unwrap().next_fault("subscribe");
+        match fault {
+            Fault::CloseBefore => return,
+            Fault::Hang => std::future::pending().await,
+            _ => {}
+        }
+        loop {
+            let changed = self.appended.notified();
+            let request = Metadata { topics: subscribe.topics.clone(), allow_auto_create: false };
+            let metadata = self.metadata(request);
+            let is_hung = self.state.lock().unwrap().hung.contains(&self.id);
+            let mut line = BytesMut::new();
+            if last.as_ref() != Some(&metadata) {
+                encode_event(&mut line, &SubscriptionEvent::Metadata(metadata.clone()));
+                last = Some(metadata);
+            } else {
+                encode_event(&mut line, &SubscriptionEvent::Alive);
+            }
+            if is_hung {
+                std::future::pending::<()>().await;
+            }
+            if out.write_all(&line).await.is_err() {
+                return;
+            }
+            // What changed is found by looking, a little later.
+            _ = timeout_at(Instant::now() + Duration::from_millis(20), changed).await;
+        }
+    }
+
     /// Answers one request. `None` ends the connection.
     async fn answer(&self, id: Option<&RequestId>, request: Request, out: &mut OwnedWriteHalf) -> Option<()> {
         let operation = name(&request);
+        if self.state.lock().unwrap().hung.contains(&self.id) {
+            std::future::pending::<()>().await;
+        }
         let fault = self.state.lock().unwrap().next_fault(operation);
         let mut reply = match &fault {
             Fault::CloseBefore => return None,

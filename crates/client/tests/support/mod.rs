@@ -5,7 +5,7 @@
 mod broker;
 mod log;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) requests: BTreeMap<&'static str, usize>,
     /// `(role, client id)` of each registration.
     pub(crate) registered: Vec<(String, String)>,
+    /// Brokers that take what they are sent and say nothing more, as a stopped process does.
+    pub(crate) hung: BTreeSet<BrokerId>,
     pub(crate) next_producer_id: i64,
     /// Records of each produce line that was appended.
     pub(crate) produced: Vec<usize>,
@@ -114,6 +116,11 @@ impl FakeCluster {
         let name: TopicName = topic.parse().unwrap();
         self.lock().create(&name, partitions);
         name
+    }
+
+    /// Stops a broker in the middle of whatever it does.
+    pub(crate) fn hang(&self, id: i32) {
+        self.lock().hung.insert(BrokerId::new(id));
     }
 
     /// Moves leadership.

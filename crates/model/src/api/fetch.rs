@@ -13,6 +13,16 @@ pub enum Isolation {
     ReadCommitted,
 }
 
+/// Which replica of a partition answers a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// Its leader.
+    #[default]
+    Leader,
+    /// Any in-sync replica; never past the high watermark as it knows it.
+    Any,
+}
+
 /// Reads from partitions, waiting until there is something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
@@ -24,6 +34,8 @@ pub struct Fetch {
     pub max_bytes: u32,
     /// Which records may be seen.
     pub isolation: Isolation,
+    /// Who may answer.
+    pub read_from: ReadFrom,
     /// What to read.
     pub entries: Vec<FetchEntry>,
 }
@@ -74,6 +86,8 @@ pub struct Tail {
     pub partitions: Option<Vec<PartitionIndex>>,
     /// Where to begin.
     pub from: TailStart,
+    /// Who may answer.
+    pub read_from: ReadFrom,
     /// End the stream after this many records.
     pub max_records: Option<u64>,
     /// End the stream at the end offsets as they stood at its start.

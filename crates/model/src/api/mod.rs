@@ -12,6 +12,7 @@ mod metadata;
 mod produce;
 mod replica_fetch;
 mod status;
+mod subscribe;
 mod topics;
 
 use std::fmt;
@@ -31,7 +32,7 @@ pub use controller::{
     RegisterBroker, Registered, ResumeSession, SessionOpened, SessionReport, ShutdownBroker, TopicDefaults,
     UnfenceBroker, Watch, ZookeeperReport,
 };
-pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, Tail, TailStart};
+pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, ReadFrom, Tail, TailStart};
 pub use list_offsets::{
     ListOffsets, ListOffsetsEntry, ListOffsetsReply, ListedOffset, OffsetSpec, RefusedListOffsets,
 };
@@ -41,6 +42,7 @@ pub use replica_fetch::{
     EpochEnd, ReplicaData, ReplicaFetch, ReplicaFetchEntry, ReplicaFetchReply, ReplicaFetched,
 };
 pub use status::{ElectionStatus, PartitionStatus, ReplicaStatus, StatusReply, ZookeeperStatus};
+pub use subscribe::{Subscribe, SubscriptionEvent};
 pub use topics::{
     CreatePartitions, CreatePartitionsReply, CreateTopic, CreateTopics, CreateTopicsReply, CreatedTopic,
     DeleteRecords, DeleteRecordsEntry, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DeletedRecords,

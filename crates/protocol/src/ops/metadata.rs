@@ -15,13 +15,7 @@ type TopicResult = Result<TopicMetadata, (TopicName, Rejection)>;
 
 /// Reads a request.
 pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<Metadata, Problem> {
-    let topics = fields.optional("topics", shared::topics)?;
-    let topic = fields.optional("topic", |node| node.topic())?;
-    let topics = match (topics, topic) {
-        (Some(_), Some(_)) => return Err(fields.problem("both \"topic\" and \"topics\"; give one of them")),
-        (topics, None) => topics,
-        (None, Some(topic)) => Some(vec![topic]),
-    };
+    let topics = shared::topic_or_topics(fields)?;
     Ok(Metadata { topics, allow_auto_create: fields.flag("allow_auto_create")? })
 }
 
@@ -41,7 +35,8 @@ impl Call for Metadata {
     }
 }
 
-fn read_reply(fields: &mut Fields<'_, '_>) -> Result<MetadataReply, Problem> {
+/// Reads the fields that [`write_reply`] writes.
+pub(crate) fn read_reply(fields: &mut Fields<'_, '_>) -> Result<MetadataReply, Problem> {
     Ok(MetadataReply {
         cluster_id: fields.required("cluster_id", |node| node.parsed())?,
         index: fields.required("index", |node| node.count::<u64>())?.into(),
@@ -84,18 +79,23 @@ fn read_partition(node: Node<'_, '_>) -> Result<PartitionMetadata, Problem> {
 impl ReplyBody for MetadataReply {
     fn write_body(&self, out: &mut BytesMut) {
         let mut object = ObjectWriter::begin(out);
-        object.field("cluster_id", &self.cluster_id.to_string());
-        object.field("index", &self.index.get());
-        object.objects("brokers", &self.brokers, shared::write_broker);
-        object.objects("topics", &self.topics, |object, topic| match topic {
-            Ok(topic) => write_topic(object, topic),
-            Err((name, rejection)) => {
-                object.field("name", name.as_str());
-                shared::write_error(object, rejection);
-            }
-        });
+        write_reply(&mut object, self);
         object.end();
     }
+}
+
+/// Writes the fields of the reply, which are those of the event, too.
+pub(crate) fn write_reply(object: &mut ObjectWriter<'_>, reply: &MetadataReply) {
+    object.field("cluster_id", &reply.cluster_id.to_string());
+    object.field("index", &reply.index.get());
+    object.objects("brokers", &reply.brokers, shared::write_broker);
+    object.objects("topics", &reply.topics, |object, topic| match topic {
+        Ok(topic) => write_topic(object, topic),
+        Err((name, rejection)) => {
+            object.field("name", name.as_str());
+            shared::write_error(object, rejection);
+        }
+    });
 }
 
 fn write_topic(object: &mut ObjectWriter<'_>, topic: &TopicMetadata) {

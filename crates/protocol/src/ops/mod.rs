@@ -16,4 +16,5 @@ pub(crate) mod produce;
 pub(crate) mod register;
 pub(crate) mod shared;
 pub(crate) mod status;
+pub(crate) mod subscribe;
 pub(crate) mod tail;

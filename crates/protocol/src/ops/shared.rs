@@ -1,6 +1,6 @@
 //! What several operations have in common.
 
-use yak_model::api::{BrokerMetadata, Rejection};
+use yak_model::api::{BrokerMetadata, ReadFrom, Rejection};
 use yak_model::metadata::ConfigResource;
 use yak_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
 
@@ -64,6 +64,31 @@ pub(crate) fn broker_ids(fields: &mut Fields<'_, '_>, name: &'static str) -> Res
 
 pub(crate) fn topics(node: Node<'_, '_>) -> Result<Vec<TopicName>, Problem> {
     node.array(|element| element.topic())
+}
+
+/// `"topic"` or `"topics"`, or neither for all.
+pub(crate) fn topic_or_topics(fields: &mut Fields<'_, '_>) -> Result<Option<Vec<TopicName>>, Problem> {
+    let many = fields.optional("topics", topics)?;
+    let one = fields.optional("topic", |node| node.topic())?;
+    match (many, one) {
+        (Some(_), Some(_)) => Err(fields.problem("both \"topic\" and \"topics\"; give one of them")),
+        (many, None) => Ok(many),
+        (None, Some(topic)) => Ok(Some(vec![topic])),
+    }
+}
+
+const REPLICAS: [(&str, ReadFrom); 2] = [("leader", ReadFrom::Leader), ("any", ReadFrom::Any)];
+
+/// `"replica": "any"`: who may answer a reader.
+pub(crate) fn read_from(fields: &mut Fields<'_, '_>) -> Result<ReadFrom, Problem> {
+    Ok(fields.optional("replica", |node| node.one_of(&REPLICAS))?.unwrap_or_default())
+}
+
+/// Writes what [`read_from`] reads.
+pub(crate) fn write_read_from(object: &mut ObjectWriter<'_>, read_from: ReadFrom) {
+    if read_from == ReadFrom::Any {
+        object.field("replica", "any");
+    }
 }
 
 /// `"assignment": [[1,2],[2,3]]`: the replicas of each partition.

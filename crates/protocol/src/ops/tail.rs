@@ -31,6 +31,7 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<Tail, Problem>
         topics,
         partitions,
         from: fields.optional("from", read_start)?.unwrap_or_default(),
+        read_from: shared::read_from(fields)?,
         max_records: fields.optional_count("max_records")?,
         stop_at_end: fields.flag("stop_at_end")?,
         json_values: fields.optional("values", |node| node.one_of(&VALUES))? == Some(ValueStyle::Json),
@@ -66,6 +67,7 @@ pub fn encode_tail_request(out: &mut BytesMut, id: Option<u64>, tail: &Tail) {
             tail.partitions.as_ref().map(|all| all.iter().map(|p| p.get()).collect::<Vec<i32>>());
         object.optional("partitions", partitions.as_ref());
         write_start(object, tail.from);
+        shared::write_read_from(object, tail.read_from);
         object.optional("max_records", tail.max_records.as_ref());
         if tail.stop_at_end {
             object.field("stop_at_end", &true);

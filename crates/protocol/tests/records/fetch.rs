@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use proptest::prelude::*;
-use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, Rejection, Reply};
+use yak_model::api::{
+    Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, ReadFrom, Rejection, Reply,
+};
 use yak_model::{ErrorCode, Offset, PartitionIndex, TopicName};
 use yak_protocol::{
     FetchEncoder, FetchRequest, FetchSink, FetchedHead, FetchedRecord, ReplyParser, RequestId, SentPartition,
@@ -50,7 +52,14 @@ fn fetch_request(offsets: &[i64], values: ValueStyle) -> FetchRequest {
     let entries = (0..).zip(offsets).map(entry).collect();
     let isolation = Isolation::ReadUncommitted;
     FetchRequest {
-        fetch: Fetch { max_wait_ms: 0, min_bytes: 1, max_bytes: 1 << 20, isolation, entries },
+        fetch: Fetch {
+            max_wait_ms: 0,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            isolation,
+            read_from: ReadFrom::Leader,
+            entries,
+        },
         values,
     }
 }

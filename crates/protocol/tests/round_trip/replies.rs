@@ -10,7 +10,7 @@ use yak_model::api::*;
 use yak_model::{BrokerEpoch, ClusterId, MetadataIndex, TopicId};
 use yak_protocol::{
     Call, Deregister, Done, Hello, HelloReply, MalformedReply, ReplyBody, RequestId, Response, Status,
-    encode_reply, parse_produce_reply,
+    encode_error, encode_event, encode_reply, parse_event, parse_produce_reply,
 };
 
 use crate::generate::*;
@@ -332,6 +332,17 @@ proptest! {
     }
 
     #[test]
+    fn events(metadata in option::of(metadata_replies()), refusal in rejection()) {
+        let event = metadata.map_or(SubscriptionEvent::Alive, SubscriptionEvent::Metadata);
+        let mut line = BytesMut::new();
+        encode_event(&mut line, &event);
+        prop_assert_eq!(parse_event(line.trim_ascii_end()), Ok(Ok(Some(event))));
+        line.clear();
+        encode_error(&mut line, Some(&RequestId::number(7)), &refusal);
+        prop_assert_eq!(parse_event(line.trim_ascii_end()), Ok(Err(refusal)));
+    }
+
+    #[test]
     fn create_topics(reply in outcome(created())) {
         check(&reply, CreateTopics::parse_reply)?;
     }
@@ -383,5 +394,13 @@ proptest! {
     #[test]
     fn status(reply in outcome(statuses())) {
         check(&reply, Status::parse_reply)?;
+    }
+}
+
+#[test]
+fn an_event_that_we_do_not_know_is_passed_over() {
+    assert_eq!(parse_event(br#"{"event":"party","guests":3}"#), Ok(Ok(None)));
+    for line in [&br#"{"ok":{}}"#[..], br#"{"event":7}"#, br#"{"event":"metadata","index":1}"#, b"alive"] {
+        assert!(parse_event(line).is_err(), "{}", String::from_utf8_lossy(line));
     }
 }

@@ -8,7 +8,7 @@ use yak_model::api::*;
 use yak_model::{ProducerEpoch, ProducerId, TimestampMs};
 use yak_protocol::{
     Call, Deregister, FetchRequest, Hello, Parser, Request, Status, ValueStyle, encode_fetch_request,
-    encode_tail_request, parse_request,
+    encode_subscribe_request, encode_tail_request, parse_request,
 };
 
 use crate::generate::*;
@@ -40,15 +40,21 @@ fn fetches() -> impl Strategy<Value = Fetch> {
         },
     );
     let isolation = prop_oneof![Just(Isolation::ReadUncommitted), Just(Isolation::ReadCommitted)];
-    (0..=60_000_u32, 0..=16_777_216_u32, 0..=16_777_216_u32, isolation, vec(entry, 1..4)).prop_map(
-        |(max_wait_ms, min_bytes, max_bytes, isolation, entries)| Fetch {
+    let who = (isolation, read_from());
+    (0..=60_000_u32, 0..=16_777_216_u32, 0..=16_777_216_u32, who, vec(entry, 1..4)).prop_map(
+        |(max_wait_ms, min_bytes, max_bytes, (isolation, read_from), entries)| Fetch {
             max_wait_ms,
             min_bytes,
             max_bytes,
             isolation,
+            read_from,
             entries,
         },
     )
+}
+
+fn read_from() -> impl Strategy<Value = ReadFrom> {
+    prop_oneof![Just(ReadFrom::Leader), Just(ReadFrom::Any)]
 }
 
 fn tails() -> impl Strategy<Value = Tail> {
@@ -60,11 +66,12 @@ fn tails() -> impl Strategy<Value = Tail> {
         time().prop_map(TailStart::Time)
     ];
     let window = (option::of(any::<u64>()), any::<bool>(), any::<bool>());
-    (topics(), option::of(vec(partition(), 0..4)), from, window).prop_map(
-        |(topics, partitions, from, (max_records, stop_at_end, json_values))| Tail {
+    (topics(), option::of(vec(partition(), 0..4)), from, read_from(), window).prop_map(
+        |(topics, partitions, from, read_from, (max_records, stop_at_end, json_values))| Tail {
             topics,
             partitions,
             from,
+            read_from,
             max_records,
             stop_at_end,
             json_values,
@@ -160,6 +167,13 @@ proptest! {
     fn metadata(topics in option::of(vec(topic(), 0..4)), allow_auto_create: bool) {
         let request = Metadata { topics, allow_auto_create };
         prop_assert_eq!(called(&request), Request::Metadata(request));
+    }
+
+    #[test]
+    fn subscribe(topics in option::of(vec(topic(), 0..4))) {
+        let request = Subscribe { topics };
+        let read = read_back(|out, id| encode_subscribe_request(out, id, &request));
+        prop_assert_eq!(read, Request::Subscribe(request));
     }
 
     #[test]

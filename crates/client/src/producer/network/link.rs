@@ -190,6 +190,11 @@ impl Link {
         Ok(refusal)
     }
 
+    /// Whether a line of the partition is in the middle of being written.
+    pub(super) fn is_writing(&self, slot: Slot) -> bool {
+        self.written > 0 && self.pending.get(self.sent).is_some_and(|pending| pending.slot == slot)
+    }
+
     /// Takes a partition's batches back, as far as their lines are not in the middle of being written.
     pub(super) fn take_back(&mut self, slot: Slot) -> Vec<Batch> {
         let mut taken = Vec::new();

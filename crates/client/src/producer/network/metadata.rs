@@ -15,7 +15,9 @@ impl Network {
     /// Asks for metadata if it is wanted; or old, while there is something to send.
     pub(super) fn refresh_if_due(&mut self, now: Instant) {
         let is_busy = !self.listed.is_empty() || self.links.values().any(|link| link.deadline().is_some());
-        let is_old = is_busy && now >= self.refresh.heard + self.cluster.config().metadata_max_age;
+        let is_old = is_busy
+            && !self.cluster.is_subscribed()
+            && now >= self.refresh.heard + self.cluster.config().metadata_max_age;
         let is_due = (self.refresh.is_wanted || is_old) && now >= self.refresh.not_before;
         if !is_due || self.refresh.is_under_way || self.partitions.is_empty() {
             return;
@@ -39,8 +41,21 @@ impl Network {
             }
             return;
         }
-        self.refresh.heard = now;
         self.refresh.not_before = now + self.refresh.backoff.next();
+        self.look_around(now);
+    }
+
+    /// Takes in what the cluster's subscription heard, if it heard anything.
+    pub(super) fn hear_news(&mut self, now: Instant) {
+        if self.news.has_changed().unwrap_or(false) {
+            self.news.mark_unchanged();
+            self.look_around(now);
+        }
+    }
+
+    /// Looks who leads, and for new partitions.
+    fn look_around(&mut self, now: Instant) {
+        self.refresh.heard = now;
         {
             let mut state = self.shared.lock();
             for at in 0..state.topics.len() {
@@ -67,19 +82,39 @@ impl Network {
                 self.reports.not_acknowledged(batch, partition, &error);
             }
         }
-        let before = partition.leader;
         partition.leader = leader_of(&self.cluster, partition);
-        let Some((old, _)) = before else { return };
-        if partition.leader.is_none_or(|(leader, _)| leader == old) {
+        let Some((leader, epoch)) = partition.leader else { return };
+        if partition.last_leader.replace((leader, epoch)) == Some((leader, epoch)) {
             return;
         }
+        // What kept it waiting was the state of before.
+        partition.resume();
+        self.dialling.retain(|broker, dialling| *broker != leader || dialling.is_under_way);
+        let others = self.links.keys().copied().filter(|broker| *broker != leader);
+        for old in others.collect::<Vec<_>>() {
+            self.void(slot, old, now);
+        }
+    }
+
+    /// Takes back what is under way to an earlier leader, which may hang for long.
+    fn void(&mut self, slot: Slot, old: BrokerId, now: Instant) {
         let Some(link) = self.links.get_mut(&old) else { return };
+        if link.is_writing(slot) {
+            // Half a line cannot be taken back; the connection goes with it.
+            let address = link.address.clone();
+            let why = "the partition has another leader now".to_owned();
+            return self.lose(old, &ClientError::Connection { address, why }, now);
+        }
+        let partition = &mut self.partitions[slot.0];
         for batch in link.take_back(slot) {
             let why = "the partition has another leader now".to_owned();
             let error = ClientError::Connection { address: link.address.clone(), why };
+            self.reports.retried();
             partition.requeue(batch, error, now, Duration::ZERO);
             list(&mut self.listed, partition, slot);
         }
+        // The new leader can be asked at once.
+        self.partitions[slot.0].resume();
     }
 }
 

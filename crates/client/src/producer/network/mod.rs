@@ -27,6 +27,7 @@ pub(super) use link::Link;
 use metadata::leader_of;
 use partition::Partition;
 use report::Reports;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use yak_model::{BrokerId, ProducerEpoch, ProducerId};
@@ -60,6 +61,8 @@ pub(super) struct Network {
     dialling: BTreeMap<BrokerId, Dialling>,
     tasks: JoinSet<Done>,
     refresh: Refresh,
+    /// What the cluster's subscription heard.
+    news: watch::Receiver<u64>,
     reports: Reports,
     /// When a partial batch has lingered long enough.
     lingers_until: Option<Instant>,
@@ -122,6 +125,7 @@ impl Network {
             dialling: BTreeMap::new(),
             tasks: JoinSet::new(),
             refresh: Refresh { is_under_way: false, is_wanted: false, not_before: now, heard: now, backoff },
+            news: cluster.news(),
             reports: Reports::new(on_delivery),
             lingers_until: None,
             closing: None,
@@ -134,6 +138,7 @@ impl Network {
         loop {
             let now = Instant::now();
             self.give_up_overdue(now);
+            self.hear_news(now);
             let outstanding = self.take_up(now);
             if let Some(deadline) = self.closing
                 && (outstanding == 0 || now >= deadline)
@@ -160,6 +165,7 @@ impl Network {
             let backoff = Backoff::new(self.cluster.config());
             let mut partition = Partition::new(slot.topic.clone(), slot.partition, self.identity, backoff);
             partition.leader = leader_of(&self.cluster, &partition);
+            partition.last_leader = partition.leader;
             self.partitions.push(partition);
         }
         for link in state.links.drain(..) {

@@ -28,6 +28,8 @@ pub(super) struct Partition {
     pub(super) topic: TopicName,
     pub(super) index: PartitionIndex,
     pub(super) leader: Option<(BrokerId, LeaderEpoch)>,
+    /// Who led last, when nobody does.
+    pub(super) last_leader: Option<(BrokerId, LeaderEpoch)>,
     /// What is to be sent, in order of ordinals.
     pub(super) queue: VecDeque<Batch>,
     /// How many batches are with a link.
@@ -60,6 +62,7 @@ impl Partition {
             topic,
             index,
             leader: None,
+            last_leader: None,
             queue: VecDeque::new(),
             in_flight: 0,
             next_ordinal: 0,
@@ -122,6 +125,12 @@ impl Partition {
         self.not_before = None;
         self.last_error = None;
         self.is_doubted = false;
+    }
+
+    /// What it waited for has changed: it need not wait any longer.
+    pub(super) fn resume(&mut self) {
+        self.backoff.reset();
+        self.not_before = None;
     }
 
     /// A batch came back to be sent again, not before `at_least` from now.

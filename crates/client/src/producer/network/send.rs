@@ -205,7 +205,7 @@ impl Network {
     }
 
     /// A connection is over: everything it had goes back into the queues.
-    fn lose(&mut self, broker: BrokerId, error: &ClientError, now: Instant) {
+    pub(super) fn lose(&mut self, broker: BrokerId, error: &ClientError, now: Instant) {
         tracing::info!(%broker, %error, "connection to a leader lost");
         let Some(link) = self.links.remove(&broker) else { return };
         for pending in link.into_pending() {

@@ -9,11 +9,14 @@ use tokio::time::{Instant, sleep_until};
 use super::Network;
 
 impl Network {
-    /// Until the owner, a socket, a task or a deadline has something to do.
+    /// Until the owner, news, a socket, a task or a deadline has something to do.
     pub(super) async fn wait(&mut self) {
         let deadline = self.next_deadline();
         let shared = std::sync::Arc::clone(&self.shared);
         let mut woken = pin!(shared.wake.notified());
+        // (Cloning only takes note of what was seen; the loop looks for itself.)
+        let mut news = self.news.clone();
+        let mut news = pin!(news.changed());
         // Without a deadline the timer is never looked at.
         let mut timer = pin!(sleep_until(deadline.unwrap_or_else(Instant::now)));
         let done = poll_fn(|context| {
@@ -21,6 +24,7 @@ impl Network {
                 return Poll::Ready(Some(done));
             }
             let is_ready = woken.as_mut().poll(context).is_ready()
+                || news.as_mut().poll(context).is_ready()
                 || self.poll_links(context)
                 || (deadline.is_some() && timer.as_mut().poll(context).is_ready());
             if is_ready { Poll::Ready(None) } else { Poll::Pending }

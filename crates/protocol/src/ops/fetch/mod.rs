@@ -36,6 +36,7 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<FetchRequest, 
         min_bytes: fields.optional_count("min_bytes")?.unwrap_or(1).min(MAX_FETCH_BYTES),
         max_bytes,
         isolation: fields.optional("isolation", |node| node.one_of(&ISOLATION))?.unwrap_or_default(),
+        read_from: shared::read_from(fields)?,
         entries: shared::one_or_many(fields, (NAME, "entries"), |fields| read_entry(fields, max_bytes))?,
     };
     let values = fields.optional("values", |node| node.one_of(&VALUES))?.unwrap_or_default();
@@ -61,6 +62,7 @@ pub fn encode_fetch_request(out: &mut BytesMut, id: Option<u64>, fetch: &Fetch) 
         if fetch.isolation == Isolation::ReadCommitted {
             object.field("isolation", "read_committed");
         }
+        shared::write_read_from(object, fetch.read_from);
         object.objects("entries", &fetch.entries, |object, entry| {
             shared::write_partition(object, &entry.topic, entry.partition);
             object.optional("leader_epoch", entry.leader_epoch.map(|epoch| epoch.get()).as_ref());

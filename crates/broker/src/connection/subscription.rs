@@ -1,0 +1,50 @@
+//! Subscribe over NDJSON: the connection becomes a stream of events.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use yak_model::api::{Rejection, Subscribe};
+use yak_net::{StreamStep, Streamer};
+use yak_protocol::{RequestId, encode_error, encode_event};
+
+use crate::broker::Broker;
+use crate::ops::subscribe::Subscription;
+
+/// The stream that follows a `subscribe`.
+#[derive(Debug)]
+pub(super) struct SubscriptionStream {
+    id: Option<RequestId>,
+    /// The subscription, or why there is none.
+    subscription: Result<Subscription, Rejection>,
+}
+
+impl SubscriptionStream {
+    pub(super) fn new(broker: Arc<Broker>, id: Option<RequestId>, request: Subscribe) -> Self {
+        Self { id, subscription: Subscription::start(broker, request) }
+    }
+}
+
+impl Streamer for SubscriptionStream {
+    fn next<'a>(
+        &'a mut self,
+        out: &'a mut BytesMut,
+    ) -> Pin<Box<dyn Future<Output = StreamStep> + Send + 'a>> {
+        Box::pin(async move {
+            match &mut self.subscription {
+                Ok(subscription) => match subscription.next().await {
+                    Some(event) => {
+                        encode_event(out, &event);
+                        StreamStep::Bytes
+                    }
+                    None => StreamStep::End,
+                },
+                Err(rejection) => {
+                    encode_error(out, self.id.as_ref(), rejection);
+                    StreamStep::End
+                }
+            }
+        })
+    }
+}
