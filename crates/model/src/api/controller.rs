@@ -1,6 +1,6 @@
 //! What brokers ask of the controller, at the zookeeper's port: a session, changes of the ISR, elections.
 
-use super::{Register, Rejection};
+use super::{CreateTopics, Register, Rejection};
 use crate::metadata::PartitionRecord;
 use crate::{
     BrokerEpoch, BrokerId, ClusterId, DirectoryId, IncarnationId, LeaderEpoch, MetadataIndex, PartitionEpoch,
@@ -159,6 +159,17 @@ pub struct TopicDefaults {
     pub replication_factor: u16,
     /// `min.insync.replicas`; written to the topic unless it is 1, so that leader and controller agree on it.
     pub min_insync_replicas: u16,
+}
+
+/// Creates topics at the zookeeper, by hand or for a broker that forwards what a client asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedCreateTopics {
+    /// What was asked for.
+    pub request: CreateTopics,
+    /// What the broker's configuration says; by hand, one of everything.
+    pub defaults: Option<TopicDefaults>,
+    /// A client named a topic that did not exist.
+    pub on_first_use: bool,
 }
 
 /// Lets a broker lead, first of all the partitions that waited for it.
