@@ -17,11 +17,11 @@ use crate::{RequestId, ValueStyle};
 
 /// A request line, understood.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Envelope {
+pub struct Envelope<R = Request> {
     /// What comes back with the reply.
     pub id: Option<RequestId>,
     /// What is asked for.
-    pub request: Request,
+    pub request: R,
 }
 
 /// A request line that is answered with an error and nothing else.
@@ -176,19 +176,20 @@ fn read_operation(
         ops::deregister::NAME => Request::Deregister,
         ops::status::NAME => Request::Status,
         ops::hello::NAME => Request::Hello(ops::hello::read_request(fields)?),
-        unknown => return Err(unknown_operation(unknown)),
+        unknown => return Err(unknown_operation(unknown, &NAMES)),
     })
 }
 
-fn unknown_operation(name: &str) -> Problem {
-    let hint = match near(name, NAMES) {
+/// Says that no operation has this name, and what might have been meant.
+pub(crate) fn unknown_operation(name: &str, known: &[&str]) -> Problem {
+    let hint = match near(name, known.iter().copied()) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("the operations are {}", NAMES.join(", ")),
+        None => format!("the operations are {}", known.join(", ")),
     };
     Problem::new(format!("op: unknown operation {}; {hint}", shown(name)))
 }
 
 /// The id of a line with which something else is wrong.
-fn find_id(line: &[u8]) -> Option<RequestId> {
+pub(crate) fn find_id(line: &[u8]) -> Option<RequestId> {
     Fields::of_line(line).ok()?.optional("id", RequestId::read).ok()?
 }
