@@ -218,6 +218,12 @@ static KEYS: &[ConfigKey] = &[
         "false",
         "Whether a replica that may lack acknowledged records may lead when no other lives.",
     ),
+    key(
+        "zookeeper.connect",
+        ConfigKind::List,
+        "localhost:2181",
+        "Where the cluster's zookeeper is: HOST:PORT, several separated by commas (not with --standalone).",
+    ),
 ];
 
 const fn ms(min: i64) -> ConfigKind {

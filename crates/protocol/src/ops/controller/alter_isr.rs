@@ -27,7 +27,7 @@ fn read_proposal(node: Node<'_, '_>) -> Result<IsrProposal, Problem> {
         partition: shared::partition(&mut fields)?,
         leader_epoch: fields.required("leader_epoch", |node| node.count::<i32>())?.into(),
         partition_epoch: fields.required("partition_epoch", |node| node.count::<i32>())?.into(),
-        in_sync_replicas: fields.required("in_sync_replicas", |node| node.array(read_member))?,
+        followers: fields.required("followers", |node| node.array(read_member))?,
     };
     fields.finish(NAME)?;
     Ok(proposal)
@@ -35,9 +35,11 @@ fn read_proposal(node: Node<'_, '_>) -> Result<IsrProposal, Problem> {
 
 fn read_member(node: Node<'_, '_>) -> Result<(yak_model::BrokerId, yak_model::BrokerEpoch), Problem> {
     let mut fields = node.fields()?;
-    let member = shared::registration(&mut fields)?;
+    let broker_id = fields.required("broker_id", shared::broker_id)?;
+    // -1 is a member of the present ISR whose registration the leader has not met.
+    let broker_epoch = fields.required("broker_epoch", |node| node.number(-1, i64::MAX))?.into();
     fields.finish(NAME)?;
-    Ok(member)
+    Ok((broker_id, broker_epoch))
 }
 
 impl Call for AlterIsr {
@@ -52,7 +54,7 @@ impl Call for AlterIsr {
                 object.field("partition", &proposal.partition.get());
                 object.field("leader_epoch", &proposal.leader_epoch.get());
                 object.field("partition_epoch", &proposal.partition_epoch.get());
-                object.objects("in_sync_replicas", &proposal.in_sync_replicas, |object, (id, epoch)| {
+                object.objects("followers", &proposal.followers, |object, (id, epoch)| {
                     shared::write_registration(object, *id, *epoch);
                 });
             });
