@@ -49,10 +49,7 @@ fn proposal() -> IsrProposal {
         partition: PartitionIndex::new(0),
         leader_epoch: LeaderEpoch::new(5),
         partition_epoch: PartitionEpoch::new(9),
-        in_sync_replicas: vec![
-            (BrokerId::new(1), BrokerEpoch::new(7)),
-            (BrokerId::new(2), BrokerEpoch::new(8)),
-        ],
+        followers: vec![(BrokerId::new(2), BrokerEpoch::new(8))],
     }
 }
 
@@ -114,7 +111,7 @@ fn sessions_as_they_stand_on_the_wire() {
 #[test]
 fn commands_as_they_stand_on_the_wire() {
     let alter = AlterIsr { broker_id: ONE.0, broker_epoch: ONE.1, proposals: vec![proposal()] };
-    let line = r#"{"op":"alter_isr","broker_id":1,"broker_epoch":7,"proposals":[{"topic_id":"AwMDAwMDQwODAwMDAwMDAw","partition":0,"leader_epoch":5,"partition_epoch":9,"in_sync_replicas":[{"broker_id":1,"broker_epoch":7},{"broker_id":2,"broker_epoch":8}]}]}"#;
+    let line = r#"{"op":"alter_isr","broker_id":1,"broker_epoch":7,"proposals":[{"topic_id":"AwMDAwMDQwODAwMDAwMDAw","partition":0,"leader_epoch":5,"partition_epoch":9,"followers":[{"broker_id":2,"broker_epoch":8}]}]}"#;
     assert_eq!(check_call(&AtController(alter.clone()), line), ControllerRequest::AlterIsr(alter));
     let at = TopicPartition { topic: topic(), partition: PartitionIndex::new(0) };
     let elect = ElectLeaders { kind: ElectionKind::Preferred, partitions: Some(vec![at]), timeout_ms: 5 };
@@ -404,13 +401,14 @@ fn openings() -> impl Strategy<Value = OpenSession> {
 }
 
 fn alterations() -> impl Strategy<Value = AlterIsr> {
-    let proposal = (id(), 0..=i32::MAX, 0..=i32::MAX, 0..=i32::MAX, vec(registration(), 0..4)).prop_map(
-        |(topic_id, partition, leader_epoch, partition_epoch, in_sync_replicas)| IsrProposal {
+    let follower = (0..=i32::MAX, -1..=i64::MAX).prop_map(|(id, epoch)| (id.into(), epoch.into()));
+    let proposal = (id(), 0..=i32::MAX, 0..=i32::MAX, 0..=i32::MAX, vec(follower, 0..4)).prop_map(
+        |(topic_id, partition, leader_epoch, partition_epoch, followers)| IsrProposal {
             topic_id,
             partition: partition.into(),
             leader_epoch: leader_epoch.into(),
             partition_epoch: partition_epoch.into(),
-            in_sync_replicas,
+            followers,
         },
     );
     (registration(), vec(proposal, 1..4)).prop_map(|((broker_id, broker_epoch), proposals)| AlterIsr {
