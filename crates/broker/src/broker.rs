@@ -148,6 +148,13 @@ impl Broker {
         })
     }
 
+    /// Until when the controller's last answer lets this broker acknowledge by itself: for ever, as long as the
+    /// zookeeper is in the same process.
+    #[expect(clippy::unused_self, reason = "a session with a zookeeper elsewhere will say")]
+    pub(crate) const fn lease_until_ms(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Tells of each index that this broker works by.
     pub(crate) fn followed_index(&self) -> watch::Receiver<MetadataIndex> {
         self.applied.subscribe()

@@ -140,9 +140,6 @@ impl Partition {
         let role = state.replica.role();
         if before != role {
             tracing::info!(partition = %self.id, ?role, "role_changed");
-            if let (Role::Leader(epoch), Some(writer)) = (role, state.replica.log_mut().writer()) {
-                writer.start_epoch(epoch);
-            }
         }
         self.publish(state);
     }
@@ -309,6 +306,8 @@ impl Partition {
                     }
                     grown = true;
                 }
+                // Nobody follows, and nobody is followed, while there is one broker.
+                Effect::Progress | Effect::ProposeIsr(_) => {}
                 Effect::ProduceDone { token, result } => {
                     if let Some(waiter) = state.waiting.remove(&token) {
                         // A connection that ended meanwhile wants no answer.

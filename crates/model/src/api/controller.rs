@@ -202,9 +202,14 @@ pub struct IsrProposal {
     pub leader_epoch: LeaderEpoch,
     /// The partition epoch that the proposal changes.
     pub partition_epoch: PartitionEpoch,
-    /// The members in any order, each with the registration whose fetch proved that it is caught up (KIP-841). Who
-    /// was in the queue keeps its place, new members join at the end.
-    pub in_sync_replicas: Vec<(BrokerId, BrokerEpoch)>,
+    /// The members besides the leader, in any order, each with the registration whose fetch proved that it is caught up
+    /// (KIP-841). Who was in the queue keeps its place, new members join at the end.
+    pub followers: Vec<(BrokerId, BrokerEpoch)>,
+}
+
+impl IsrProposal {
+    /// Stands for the registration of a member of the present ISR that has not fetched in this epoch yet.
+    pub const UNKNOWN_EPOCH: BrokerEpoch = BrokerEpoch::new(-1);
 }
 
 /// The results of [`AlterIsr`], in the order asked. A partition's new state comes with the journal.
