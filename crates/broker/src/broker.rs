@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::partitions::{Partition, Partitions};
 use crate::producer_ids::ProducerIds;
+use crate::replication::ReplicationKeys;
 
 /// When to ask again for something that is being elected or created.
 pub(crate) const RETRY_AFTER_MS: u32 = 50;
@@ -38,6 +39,8 @@ pub(crate) struct Broker {
     pub(crate) clients: Arc<Clients>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) zookeeper: Handle,
+    /// What brokers of the cluster show each other.
+    pub(crate) replication_keys: ReplicationKeys,
     /// Cancelled when the broker stops: whatever only waits for records is answered then.
     pub(crate) stopping: CancellationToken,
     epoch: BrokerEpoch,
@@ -75,6 +78,7 @@ impl Broker {
             clients: Arc::default(),
             producer_ids: ProducerIds::default(),
             zookeeper,
+            replication_keys: ReplicationKeys::default(),
             stopping,
             epoch,
             applied: watch::Sender::new(image.index()),

@@ -25,6 +25,7 @@ mod ops;
 mod partitions;
 mod producer_ids;
 mod random;
+mod replication;
 pub mod server;
 mod split;
 mod wakeups;

@@ -90,9 +90,8 @@ fn encoded(partitions: Vec<ReplicaFetched<Records>>, attachments: bool) -> Vec<u
         Some(&RequestId::number(7)),
         Reply::new(ReplicaFetchReply { partitions }),
         attachments,
-        |fetched, out| {
-            let data = fetched.outcome.as_ref().map_err(Clone::clone)?;
-            data.records
+        |_, records, out| {
+            records
                 .read_into(out)
                 .map_err(|error| Rejection::new(ErrorCode::KafkaStorageError, error.to_string()))
         },
@@ -182,12 +181,11 @@ fn a_partition_that_cannot_be_read_is_refused_and_the_rest_is_sent() {
         let reply = Reply::new(ReplicaFetchReply {
             partitions: vec![fetched(0, b"aaa"), fetched(1, b"bbb"), fetched(2, b"ccc")],
         });
-        encode_replica_fetch_reply(&mut out, None, reply, attachments, |fetched, out| {
-            if fetched.partition.get() == 1 {
+        encode_replica_fetch_reply(&mut out, None, reply, attachments, |at, records, out| {
+            if at == 1 {
                 return Err(Rejection::new(ErrorCode::KafkaStorageError, "damaged"));
             }
-            let data = fetched.outcome.as_ref().map_err(Clone::clone)?;
-            data.records.read_into(out).expect("in memory");
+            records.read_into(out).expect("in memory");
             Ok(())
         });
         let partitions = read(&out);

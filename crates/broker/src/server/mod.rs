@@ -28,6 +28,7 @@ use yak_zookeeper::Zookeeper;
 use crate::broker::Broker;
 use crate::config::Loaded;
 use crate::connection::Connections;
+use crate::replication;
 
 /// How a broker process is run.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ impl Server {
         let shutdown = broker.stopping.clone();
         let host = host(&broker);
         let retention = tokio::spawn(retention::run(Arc::clone(&broker), shutdown.clone()));
+        let replication = tokio::spawn(replication::run(Arc::clone(&broker), shutdown.clone()));
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
         if let Some(path) = &ports_file {
@@ -91,7 +93,7 @@ impl Server {
         tracing::info!("shutting down");
         host.tracker.close();
         host.tracker.wait().await;
-        for task in [serving, retention] {
+        for task in [serving, retention, replication] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker failed");
             }

@@ -15,14 +15,14 @@ use crate::reply::begin_ok;
 /// Appends the reply: a line, and with `attachments` the records behind it, read from where they are straight into
 /// `out`.
 ///
-/// `load` appends the records of one partition, exactly as many bytes as [`Records::len`] says, or nothing and why
+/// `load` appends the records of one partition, told by its place in the reply, exactly as many bytes as [`Records::len`] says, or nothing and why
 /// not: the partition is then refused with that, and the reply written anew.
 pub fn encode_replica_fetch_reply(
     out: &mut BytesMut,
     id: Option<&RequestId>,
     mut reply: Reply<ReplicaFetchReply<Records>>,
     attachments: bool,
-    mut load: impl FnMut(&ReplicaFetched<Records>, &mut BytesMut) -> Result<(), Rejection>,
+    mut load: impl FnMut(usize, &Records, &mut BytesMut) -> Result<(), Rejection>,
 ) {
     let start = out.len();
     let mut encoded = Vec::new();
@@ -55,15 +55,18 @@ enum Written<'a> {
 fn attach(
     out: &mut BytesMut,
     reply: &Reply<ReplicaFetchReply<Records>>,
-    load: &mut impl FnMut(&ReplicaFetched<Records>, &mut BytesMut) -> Result<(), Rejection>,
+    load: &mut impl FnMut(usize, &Records, &mut BytesMut) -> Result<(), Rejection>,
 ) -> Option<(usize, Rejection)> {
     out.reserve(reply.body.partitions.iter().map(len).sum());
-    for (at, fetched) in reply.body.partitions.iter().enumerate().filter(|(_, fetched)| len(fetched) > 0) {
+    for (at, fetched) in reply.body.partitions.iter().enumerate() {
+        let Ok(data) = &fetched.outcome else { continue };
         let before = out.len();
-        if let Err(rejection) = load(fetched, out) {
+        if !data.records.is_empty()
+            && let Err(rejection) = load(at, &data.records, out)
+        {
             return Some((at, rejection));
         }
-        assert_eq!(out.len() - before, len(fetched), "what is announced is what follows");
+        assert_eq!(out.len() - before, data.records.len(), "what is announced is what follows");
     }
     None
 }
@@ -71,14 +74,15 @@ fn attach(
 /// The records of every partition as text; which could not be read, if one could not.
 fn encode_records(
     reply: &Reply<ReplicaFetchReply<Records>>,
-    load: &mut impl FnMut(&ReplicaFetched<Records>, &mut BytesMut) -> Result<(), Rejection>,
+    load: &mut impl FnMut(usize, &Records, &mut BytesMut) -> Result<(), Rejection>,
     encoded: &mut Vec<String>,
 ) -> Option<(usize, Rejection)> {
     let mut bytes = BytesMut::new();
     for (at, fetched) in reply.body.partitions.iter().enumerate() {
         bytes.clear();
-        if len(fetched) > 0
-            && let Err(rejection) = load(fetched, &mut bytes)
+        if let Ok(data) = &fetched.outcome
+            && !data.records.is_empty()
+            && let Err(rejection) = load(at, &data.records, &mut bytes)
         {
             return Some((at, rejection));
         }
