@@ -26,6 +26,7 @@ mod ops;
 mod partitions;
 mod producer_ids;
 mod random;
+mod replication;
 pub mod server;
 mod session;
 mod split;

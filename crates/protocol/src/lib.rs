@@ -47,6 +47,9 @@ pub use ops::fetch::{
 };
 pub use ops::hello::{Hello, HelloReply};
 pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
+pub use ops::replica_fetch::{
+    ReplicaFetchAnswer, encode_replica_fetch_reply, encode_replica_fetch_request, parse_replica_fetch_reply,
+};
 pub use ops::status::Status;
 pub use ops::tail::encode_tail_request;
 pub use record_json::ValueStyle;

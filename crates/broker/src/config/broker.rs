@@ -43,6 +43,8 @@ pub struct BrokerConfig {
     pub connections: ConnectionSettings,
     /// Values of topics that do not set their own.
     pub topic_defaults: TopicConfig,
+    /// `replica.fetch.attachments`.
+    pub replica_fetch_attachments: bool,
 }
 
 /// Where the partitions are kept.
@@ -105,6 +107,7 @@ impl BrokerConfig {
                 max_request_bytes: read.number("socket.request.max.bytes"),
                 max_queued_bytes: read.limit("queued.max.request.bytes"),
             },
+            replica_fetch_attachments: read.boolean("replica.fetch.attachments"),
             topic_defaults,
         })
     }

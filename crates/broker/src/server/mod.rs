@@ -35,6 +35,7 @@ use yak_zookeeper::Zookeeper;
 use crate::broker::Broker;
 use crate::config::Loaded;
 use crate::connection::Connections;
+use crate::replication;
 use crate::session::Session;
 
 /// How a broker process is run.
@@ -96,6 +97,7 @@ impl Server {
         let stopping = broker.stopping.clone();
         let host = host(&broker);
         let retention = tokio::spawn(retention::run(Arc::clone(&broker), stopping.clone()));
+        let replication = tokio::spawn(replication::run(Arc::clone(&broker), stopping.clone()));
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
         if let Some(path) = &ports_file {
@@ -114,7 +116,7 @@ impl Server {
         stopping.cancel();
         host.tracker.close();
         host.tracker.wait().await;
-        for task in [serving, retention] {
+        for task in [serving, retention, replication] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker failed");
             }

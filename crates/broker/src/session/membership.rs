@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use yak_model::{MetadataIndex, ReplicationKey};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
+use crate::replication::ReplicationKeys;
 
 /// How long after a heartbeat was *sent* its answer lets a leader acknowledge without its followers: less than the
 /// second after which the zookeeper gives the leadership to another.
@@ -34,11 +34,11 @@ pub(crate) struct Membership {
     lease_until_ms: AtomicU64,
     answered_ms: AtomicU64,
     connected: AtomicBool,
-    key: ArcSwap<ReplicationKey>,
+    keys: ReplicationKeys,
 }
 
 impl Membership {
-    fn new(clock: Clock, lease_until_ms: u64, key: ReplicationKey) -> Self {
+    fn new(clock: Clock, lease_until_ms: u64) -> Self {
         Self {
             clock,
             reports: watch::Sender::default(),
@@ -46,18 +46,18 @@ impl Membership {
             lease_until_ms: AtomicU64::new(lease_until_ms),
             answered_ms: AtomicU64::new(NEVER),
             connected: AtomicBool::new(false),
-            key: ArcSwap::from_pointee(key),
+            keys: ReplicationKeys::default(),
         }
     }
 
-    /// That of a broker whose zookeeper shares its process and its fate.
+    /// That of a broker whose zookeeper shares its process and its fate. Nobody tells it a key: it has no peers.
     pub(crate) fn embedded(clock: Clock) -> Arc<Self> {
-        Arc::new(Self::new(clock, u64::MAX, ReplicationKey::from_random(crate::random::bytes())))
+        Arc::new(Self::new(clock, u64::MAX))
     }
 
     /// That of a broker whose zookeeper is elsewhere: no lease until a heartbeat was answered.
     pub(crate) fn remote(clock: Clock) -> Arc<Self> {
-        Arc::new(Self::new(clock, 0, ReplicationKey::default()))
+        Arc::new(Self::new(clock, 0))
     }
 
     /// Until when, on the broker's monotonic clock, a leader may acknowledge without its followers.
@@ -66,9 +66,8 @@ impl Membership {
     }
 
     /// What brokers show each other.
-    #[allow(dead_code, reason = "for replica fetches")]
-    pub(crate) fn key(&self) -> ReplicationKey {
-        **self.key.load()
+    pub(crate) const fn keys(&self) -> &ReplicationKeys {
+        &self.keys
     }
 
     /// Age of the last heartbeat that was answered.
@@ -114,7 +113,7 @@ impl Membership {
 
     /// The session's connection is open.
     pub(super) fn opened(&self, key: ReplicationKey) {
-        self.key.store(Arc::new(key));
+        self.keys.set(key);
         self.connected.store(true, Ordering::Relaxed);
     }
 

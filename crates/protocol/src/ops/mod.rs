@@ -16,6 +16,7 @@ pub(crate) mod list_offsets;
 pub(crate) mod metadata;
 pub(crate) mod produce;
 pub(crate) mod register;
+pub(crate) mod replica_fetch;
 pub(crate) mod shared;
 pub(crate) mod status;
 pub(crate) mod tail;
