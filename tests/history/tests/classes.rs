@@ -36,7 +36,8 @@ fn reader(reads: &[String], reached_end: bool) -> String {
     let start = r#"{"name":"startup_complete","timestamp":1,"topic":"t"}"#;
     let consumed = r#"{"timestamp":3,"name":"records_consumed","count":1,"partitions":[]}"#;
     let end = format!(r#"{{"name":"shutdown_complete","timestamp":9,"reached_end":{reached_end}}}"#);
-    format!("{start}\n{}\n{consumed}\n{end}\n", reads.join("\n"))
+    let reads: String = reads.iter().map(|read| format!("{read}\n")).collect();
+    format!("{start}\n{reads}{consumed}\n{end}\n")
 }
 
 /// Checks producers, readers and final readers.
