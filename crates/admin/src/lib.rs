@@ -1,7 +1,11 @@
-//! yak-topics, yak-status, yak-perf and yak-dump-log.
+//! yak-topics, yak-status, yak-perf, yak-dump-log and the verifiable clients.
 
 pub mod dump_log;
 pub mod perf;
 pub mod status;
 pub mod topics;
+pub mod verifiable;
+
+mod flags;
+mod pace;
 mod watch;

@@ -6,6 +6,7 @@ use clap::Parser;
 
 const EXAMPLES: &str = "\
 Examples:
+  yak-broker --id 2                             broker 2 of the cluster whose zookeeper is at localhost:2181
   yak-broker --standalone                       one broker at 127.0.0.1:9092, data in data/broker-1
   yak-broker --standalone --ephemeral --port 0  any free port, data gone with the process
   yak-broker --standalone config/standalone.properties
@@ -30,8 +31,8 @@ pub struct BrokerArgs {
     /// Directory of the partitions (log.dirs)
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The cluster's zookeeper
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "standalone")]
+    /// The cluster's zookeeper (zookeeper.connect); localhost:2181 unless said otherwise
+    #[arg(long, value_name = "HOST:PORT,...", conflicts_with = "standalone")]
     pub zookeeper: Option<String>,
     /// Host the zookeeper in this process: one broker, nothing else needed
     #[arg(long)]
@@ -61,11 +62,6 @@ pub struct BrokerArgs {
     #[arg(short, long)]
     pub quiet: bool,
 }
-
-/// Said on stderr, with exit code 2, when `--standalone` is missing.
-pub const NEEDS_STANDALONE: &str = "\
-error: cannot join a cluster: its zookeeper, yak-zookeeper, comes with replication, which is not built yet
-  hint: run one broker by itself with `yak-broker --standalone`";
 
 #[cfg(test)]
 mod tests {

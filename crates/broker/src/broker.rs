@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::partitions::{Partition, Partitions};
 use crate::producer_ids::ProducerIds;
+use crate::session::Membership;
 
 /// When to ask again for something that is being elected or created.
 pub(crate) const RETRY_AFTER_MS: u32 = 50;
@@ -39,6 +40,8 @@ pub(crate) struct Broker {
     pub(crate) clients: Arc<Clients>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) zookeeper: Handle,
+    /// Its place in the cluster: lease, replication key, heartbeats.
+    pub(crate) membership: Arc<Membership>,
     /// Cancelled when the broker stops: whatever only waits for records is answered then.
     pub(crate) stopping: CancellationToken,
     epoch: BrokerEpoch,
@@ -56,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) directory: Arc<LogDirectory>,
     pub(crate) partitions: Partitions,
     pub(crate) zookeeper: Handle,
+    pub(crate) membership: Arc<Membership>,
     pub(crate) stopping: CancellationToken,
     /// Fences earlier processes of this broker.
     pub(crate) epoch: BrokerEpoch,
@@ -65,8 +69,8 @@ pub(crate) struct Parts {
 
 impl Broker {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, settings, clock, directory, partitions, zookeeper, stopping, epoch, image } =
-            parts;
+        let Parts { config, settings, clock, directory, partitions, zookeeper, membership, .. } = parts;
+        let Parts { stopping, epoch, image, .. } = parts;
         Self {
             config,
             settings,
@@ -76,6 +80,7 @@ impl Broker {
             clients: Arc::default(),
             producer_ids: ProducerIds::default(),
             zookeeper,
+            membership,
             stopping,
             epoch,
             applied: watch::Sender::new(image.index()),
@@ -108,7 +113,14 @@ impl Broker {
         let index = newer.index();
         self.image.store(newer);
         self.applied.send_replace(index);
+        self.membership.applied(index);
         Ok(())
+    }
+
+    /// Until when, on the broker's monotonic clock, a leader may acknowledge without hearing from its followers
+    /// (`acks` 0 and 1). Never ends where the zookeeper shares the process.
+    pub(crate) fn lease_until_ms(&self) -> u64 {
+        self.membership.lease_until_ms()
     }
 
     /// Tries once more to create logs that could not be created. Whether some still cannot.

@@ -9,16 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use yak_model::api::{ClientRole, ClientStatus, PartitionPosition, Register};
+use yak_model::api::{ClientPresence, ClientRole, ClientStatus, PartitionPosition, Register};
 use yak_model::{Offset, PartitionIndex, TopicName};
 
 /// Most partitions remembered for one connection; what it does beyond them is only counted.
 const MAX_POSITIONS: usize = 1_000;
+/// Most clients that the zookeeper is told of.
+const MAX_PRESENCES: usize = 1_000;
 
 /// All registered producers and consumers of this broker.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     next: AtomicU64,
+    /// Counts comings and goings.
+    version: AtomicU64,
     registered: Mutex<BTreeMap<u64, Arc<Client>>>,
 }
 
@@ -84,7 +88,19 @@ impl Clients {
         let client =
             Arc::new(Client { registration, connected: Instant::now(), peer, state: Mutex::new(state) });
         lock(&self.registered).insert(registration, Arc::clone(&client));
+        self.version.fetch_add(1, Ordering::Release);
         Registration { clients: Arc::clone(self), client }
+    }
+
+    /// Changes whenever a client comes or goes.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Who is there, for the zookeeper to know: the first of them, if they are very many.
+    pub(crate) fn presences(&self) -> Vec<ClientPresence> {
+        let registered: Vec<_> = lock(&self.registered).values().take(MAX_PRESENCES).cloned().collect();
+        registered.iter().map(|client| client.presence()).collect()
     }
 
     /// Everything known, in order of registration. `log_end` is asked last, so that lag is never negative.
@@ -98,6 +114,17 @@ impl Clients {
 }
 
 impl Client {
+    fn presence(&self) -> ClientPresence {
+        let state = lock(&self.state);
+        let register = Register {
+            role: state.role,
+            client_id: state.client_id.clone(),
+            topics: state.topics.clone(),
+            group: state.group.clone(),
+        };
+        ClientPresence { register, address: self.peer.to_string() }
+    }
+
     fn status(&self, log_end: impl Fn(&TopicName, PartitionIndex) -> Option<Offset>) -> ClientStatus {
         let connected_ms = u64::try_from(self.connected.elapsed().as_millis()).unwrap_or(u64::MAX);
         let state = lock(&self.state);
@@ -187,6 +214,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let registration = self.client.registration;
         lock(&self.clients.registered).remove(&registration);
+        self.clients.version.fetch_add(1, Ordering::Release);
         tracing::info!(registration, "client_deregistered");
     }
 }

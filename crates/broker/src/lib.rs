@@ -5,6 +5,7 @@
 //!   ops          one file an operation, for every protocol
 //!   partitions   one lock over (core, log) for each; a lock-free gate for readers
 //!   broker       the metadata image as this broker works by it, clients, producer ids
+//!   session      the zookeeper in another process: registration, heartbeats, watch, commands
 //!   server       start, follow the zookeeper, retention, stop
 //!   config, args what was written, what it means
 //! ```
@@ -25,6 +26,8 @@ mod ops;
 mod partitions;
 mod producer_ids;
 mod random;
+mod replication;
 pub mod server;
+mod session;
 mod split;
 mod wakeups;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
-use yak_broker::args::{BrokerArgs, NEEDS_STANDALONE};
+use yak_broker::args::BrokerArgs;
 use yak_broker::config::{Loaded, load, print_config};
 use yak_broker::server::{Options, Server, StartError};
 
@@ -33,10 +33,6 @@ fn main() -> ExitCode {
     if args.check_config {
         loaded.settings.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
         return ExitCode::SUCCESS;
-    }
-    if !args.standalone {
-        say(NEEDS_STANDALONE);
-        return ExitCode::from(USAGE);
     }
     log_to_stderr(&args);
     loaded.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -66,7 +62,12 @@ fn serve(args: &BrokerArgs, loaded: Loaded) -> anyhow::Result<()> {
         if args.until_stdin_closes {
             end_with_stdin(shutdown.clone());
         }
-        let server = Server::start(Options { loaded, ports_file: args.ports_file.clone() }, shutdown).await?;
+        let options = Options { loaded, ports_file: args.ports_file.clone() };
+        let server = match Server::start(options, shutdown).await {
+            // Told to end before it was ready: it did.
+            Err(StartError::Stopped) => return Ok(()),
+            started => started?,
+        };
         // A broken stdout is no reason not to serve.
         drop(writeln!(std::io::stdout(), "{}", server.ready_line()));
         server.run().await?;

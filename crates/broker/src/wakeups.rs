@@ -91,6 +91,42 @@ impl<P: Grows> Drop for Wait<P> {
     }
 }
 
+/// Those who want to be told of everything for as long as they are registered, and look for themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers {
+    count: AtomicUsize,
+    watching: Mutex<Vec<Arc<Notify>>>,
+}
+
+impl Watchers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Notify>>> {
+        self.watching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells all of them. Without any it is one atomic load.
+    pub(crate) fn tell(&self) {
+        if self.count.load(Ordering::SeqCst) > 0 {
+            self.lock().iter().for_each(|watcher| watcher.notify_one());
+        }
+    }
+
+    /// Tells `watcher`, too, from now on.
+    pub(crate) fn add(&self, watcher: &Arc<Notify>) {
+        let mut watching = self.lock();
+        if !watching.iter().any(|known| Arc::ptr_eq(known, watcher)) {
+            watching.push(Arc::clone(watcher));
+        }
+        self.count.store(watching.len(), Ordering::SeqCst);
+    }
+
+    /// Tells `watcher` no more.
+    pub(crate) fn remove(&self, watcher: &Arc<Notify>) {
+        let mut watching = self.lock();
+        watching.retain(|known| !Arc::ptr_eq(known, watcher));
+        self.count.store(watching.len(), Ordering::SeqCst);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

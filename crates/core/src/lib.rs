@@ -1,4 +1,4 @@
-//! Pure state machines: the controller and the partition replica.
+//! Pure state machines: the controller, the sessions of brokers and the partition replica.
 //!
 //! # Contract
 //!
@@ -27,9 +27,14 @@
 //! done is drained by `poll_effect` after each input, in order; syncing is such an effect, answered by
 //! `handle_durable` or `handle_log_failed`.
 //!
+//! **Sessions** ([`sessions`]). [`sessions::Sessions`] watches brokers: heartbeats, connections and time go in, what
+//! the controller shall fence or unfence comes out by `poll_effect`. Deadlines are judged after everything that had
+//! arrived was handled, and its own lateness kills nobody.
+//!
 //! **Failure.** The caller's fault and the cluster's state come back as `Rejection`s. A broken invariant is a
 //! panic, in release too: going on would cost data.
 
 pub mod controller;
 pub mod image;
 pub mod partition;
+pub mod sessions;

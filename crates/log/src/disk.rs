@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::busy::Busy;
 use crate::dir::{Dir, is_refused_for_now};
 use crate::error::StorageFailure;
 
@@ -15,11 +16,18 @@ pub(crate) struct Disk {
     root: PathBuf,
     failure: OnceLock<StorageFailure>,
     failed: AtomicBool,
+    pub(crate) busy: Busy,
 }
 
 impl Disk {
     pub(crate) fn new(dir: Arc<dyn Dir>) -> Self {
-        Self { root: dir.path(), dir, failure: OnceLock::new(), failed: AtomicBool::new(false) }
+        Self {
+            root: dir.path(),
+            dir,
+            failure: OnceLock::new(),
+            failed: AtomicBool::new(false),
+            busy: Busy::new(),
+        }
     }
 
     pub(crate) fn dir(&self) -> &dyn Dir {

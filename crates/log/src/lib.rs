@@ -15,6 +15,7 @@
 //!   .unchecked()                        damaged or never opened: while there are any, no clean shutdown
 //!   .checkpoint()                       everything so far durable, e.g. before DeleteRecords is answered
 //!   .retention_clock(wall)              the time by which Log::retain judges age
+//!   .longest_operation()                how long a write or sync has been under way
 //!   .failure()                          Some: the directory is offline for good
 //!   .close(logs, broker_epoch)          syncs everything and leaves the clean-shutdown marker
 //! ```
@@ -58,6 +59,7 @@
 //! A partition holds one file open, the log file of its active segment, and that only once this process has
 //! appended to it. Everything else is opened for as long as it is read, written or synced.
 
+mod busy;
 mod config;
 pub mod dir;
 mod directory;

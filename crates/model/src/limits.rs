@@ -29,6 +29,10 @@ pub const MAX_FETCH_BYTES: u32 = 16 * 1024 * 1024;
 pub const MAX_FETCH_REPLY_BYTES: usize = 32 * 1024 * 1024;
 /// Once a tail was sent as many bytes of JSON at once, the next batch waits for the reader.
 pub const MAX_TAIL_CHUNK_BYTES: usize = 1024 * 1024;
+/// Most bytes behind one line between brokers: a full fetch reply, whose last batch may be as large as batches get.
+pub const MAX_ATTACHMENT_BYTES: usize = MAX_FETCH_BYTES as usize + 64 * 1024 * 1024;
+/// Most partitions that one follower's connection may follow; more than a broker can hold.
+pub const MAX_REPLICA_SESSION_ENTRIES: usize = 100_000;
 /// Longest a fetch may be held, in milliseconds.
 pub const MAX_FETCH_WAIT_MS: u32 = 60_000;
 /// Requests of one connection that may be in progress before reading from it stops.

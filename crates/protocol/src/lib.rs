@@ -10,6 +10,9 @@
 //!   line ◄── TailEncoder, encode_error         parse_record_line                                   ◄── line
 //! ```
 //!
+//! The zookeeper's port has its own entry, `parse_controller_request`; its commands are called as [`AtController`] and
+//! answered as [`Indexed`], and `watch` streams the text of a journal.
+//!
 //! Contract:
 //! - No line makes a function panic, allocate by a number in it, or recurse by its nesting.
 //! - A request's error names the field by its path, what was expected, and what stands there. Fields that an
@@ -18,6 +21,7 @@
 //!   a buffer that is used again.
 
 mod call;
+mod controller_request;
 mod id;
 pub mod journal;
 mod json;
@@ -29,7 +33,13 @@ mod reply;
 mod request;
 
 pub use call::Call;
+pub use controller_request::{ControllerRequest, parse_controller_request};
 pub use id::RequestId;
+pub use ops::controller::indexed::{AtController, Indexed};
+pub use ops::controller::status::ControllerStatus;
+pub use ops::controller::watch::{
+    WatchEvent, WatchLine, encode_watch_event, encode_watch_request, parse_watch_line,
+};
 pub use ops::deregister::{Deregister, Done};
 pub use ops::fetch::{
     FetchEncoder, FetchSink, FetchedHead, FetchedRecord, ReplyParser, SentPartition, encode_fetch_request,
@@ -37,6 +47,9 @@ pub use ops::fetch::{
 };
 pub use ops::hello::{Hello, HelloReply};
 pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
+pub use ops::replica_fetch::{
+    ReplicaFetchAnswer, encode_replica_fetch_reply, encode_replica_fetch_request, parse_replica_fetch_reply,
+};
 pub use ops::status::Status;
 pub use ops::subscribe::{encode_event, encode_subscribe_request, parse_event};
 pub use ops::tail::encode_tail_request;

@@ -13,6 +13,9 @@ pub trait ReplyBody {
     /// Appends the object.
     fn write_body(&self, out: &mut BytesMut);
 
+    /// Appends what stands beside `"ok":{...}`, each field with a comma before it.
+    fn write_beside(&self, _out: &mut BytesMut) {}
+
     /// When the request had one entry and that was refused: why. The whole reply is then an error.
     fn sole_rejection(&self) -> Option<&Rejection> {
         None
@@ -32,6 +35,7 @@ pub fn encode_reply<T: ReplyBody>(
             None => {
                 begin_ok(out, id);
                 reply.body.write_body(out);
+                reply.body.write_beside(out);
                 end_ok(out, reply.throttle_ms);
             }
         },

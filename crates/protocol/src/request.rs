@@ -5,7 +5,8 @@ use std::fmt;
 use yak_model::TimestampMs;
 use yak_model::api::{
     AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, Fetch,
-    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, Subscribe, Tail,
+    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch,
+    Subscribe, Tail,
 };
 use yak_record::BatchBuilder;
 
@@ -17,11 +18,11 @@ use crate::{RequestId, ValueStyle};
 
 /// A request line, understood.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Envelope {
+pub struct Envelope<R = Request> {
     /// What comes back with the reply.
     pub id: Option<RequestId>,
     /// What is asked for.
-    pub request: Request,
+    pub request: R,
 }
 
 /// A request line that is answered with an error and nothing else.
@@ -54,6 +55,7 @@ pub enum Request {
     Register(Register),
     Deregister,
     Status,
+    ReplicaFetch(ReplicaFetch),
 }
 
 /// A fetch, and how its values are to be written.
@@ -100,7 +102,7 @@ impl fmt::Debug for Parser {
 }
 
 /// The operations' names, for "did you mean".
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     ops::hello::NAME,
     ops::produce::NAME,
     fetch::NAME,
@@ -118,6 +120,7 @@ const NAMES: [&str; 17] = [
     ops::register::NAME,
     ops::deregister::NAME,
     ops::status::NAME,
+    ops::replica_fetch::NAME,
 ];
 
 /// Reads one complete line (with or without its newline). Records without a timestamp of their own or of their
@@ -178,20 +181,22 @@ fn read_operation(
         ops::register::NAME => Request::Register(ops::register::read_request(fields)?),
         ops::deregister::NAME => Request::Deregister,
         ops::status::NAME => Request::Status,
+        ops::replica_fetch::NAME => Request::ReplicaFetch(ops::replica_fetch::read_request(fields)?),
         ops::hello::NAME => Request::Hello(ops::hello::read_request(fields)?),
-        unknown => return Err(unknown_operation(unknown)),
+        unknown => return Err(unknown_operation(unknown, &NAMES)),
     })
 }
 
-fn unknown_operation(name: &str) -> Problem {
-    let hint = match near(name, NAMES) {
+/// Says that no operation has this name, and what might have been meant.
+pub(crate) fn unknown_operation(name: &str, known: &[&str]) -> Problem {
+    let hint = match near(name, known.iter().copied()) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("the operations are {}", NAMES.join(", ")),
+        None => format!("the operations are {}", known.join(", ")),
     };
     Problem::new(format!("op: unknown operation {}; {hint}", shown(name)))
 }
 
 /// The id of a line with which something else is wrong.
-fn find_id(line: &[u8]) -> Option<RequestId> {
+pub(crate) fn find_id(line: &[u8]) -> Option<RequestId> {
     Fields::of_line(line).ok()?.optional("id", RequestId::read).ok()?
 }

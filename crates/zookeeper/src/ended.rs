@@ -11,6 +11,8 @@ pub enum Ended {
     InOrder,
     /// The disk failed: the process must end and start again.
     Failed(Arc<JournalError>),
+    /// A zookeeper elsewhere does not go on with this broker, for the reason given: the process must end.
+    Session(Arc<str>),
     /// It broke one of its own invariants: the process must end.
     Panicked,
 }
@@ -28,6 +30,7 @@ impl std::fmt::Display for Ended {
         match self {
             Self::InOrder => f.write_str("the zookeeper has stopped"),
             Self::Failed(error) => write!(f, "the zookeeper has failed: {error}"),
+            Self::Session(reason) => f.write_str(reason),
             Self::Panicked => f.write_str("the zookeeper has stopped at a bug of its own"),
         }
     }

@@ -1,20 +1,21 @@
 //! What talks to a running zookeeper.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use yak_core::controller::{Command, CommandReply, Operation};
 use yak_core::image::{Elections, Image};
-use yak_model::ErrorCode;
 use yak_model::api::Rejection;
+use yak_model::{BrokerId, ErrorCode};
 
-use crate::Ended;
+use crate::{Ended, Submission};
 
 /// Commands that may wait to be taken; whoever submits more waits.
 pub(crate) const QUEUE_LEN: usize = 1_024;
 
-/// Talks to a running zookeeper. Cheap to clone.
+/// Talks to a running zookeeper, in this process or, through a [`Handle::channel`], elsewhere. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     queue: mpsc::Sender<Message>,
@@ -31,19 +32,24 @@ pub(crate) enum Message {
     Stop,
 }
 
-/// A command and who waits for its reply.
-#[derive(Debug)]
-pub(crate) struct Submission {
-    pub(crate) command: Command,
-    pub(crate) reply: oneshot::Sender<Result<CommandReply, Rejection>>,
-}
-
 /// What the thread publishes.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) image: ArcSwap<Image>,
     pub(crate) elections: ArcSwap<Elections>,
+    pub(crate) suspended: ArcSwap<BTreeSet<BrokerId>>,
     pub(crate) ended: OnceLock<Ended>,
+}
+
+impl Shared {
+    pub(crate) fn new(image: Arc<Image>, elections: Arc<Elections>) -> Self {
+        Self {
+            image: ArcSwap::new(image),
+            elections: ArcSwap::new(elections),
+            suspended: ArcSwap::default(),
+            ended: OnceLock::new(),
+        }
+    }
 }
 
 impl Handle {
@@ -65,6 +71,13 @@ impl Handle {
     #[must_use]
     pub fn elections(&self) -> Arc<Elections> {
         self.shared.elections.load_full()
+    }
+
+    /// Brokers whose connection to the zookeeper was lost a moment ago and that may yet come back in time: what they
+    /// lead counts as leaderless meanwhile.
+    #[must_use]
+    pub fn suspended(&self) -> Arc<BTreeSet<BrokerId>> {
+        self.shared.suspended.load_full()
     }
 
     /// Tells of each new image; images that come faster than they are looked at are skipped.

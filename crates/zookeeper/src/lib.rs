@@ -28,6 +28,7 @@
 //!
 //! Sessions with brokers over sockets, and pushing journal lines to them, come on top of [`Handle`].
 
+mod channel;
 mod ended;
 mod handle;
 mod journal;
@@ -40,6 +41,7 @@ mod worker;
 use std::sync::Arc;
 use std::thread;
 
+pub use channel::{Publisher, Submission, Submissions};
 pub use ended::Ended;
 pub use handle::Handle;
 pub use journal::{Cut, Journal, JournalError, NotWritten, Recovered};

@@ -1,9 +1,8 @@
 //! The thread that owns controller and journal.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
 use yak_core::controller::{Command, CommandReply, Controller, CreateCluster};
 use yak_core::image::{Elections, Image};
@@ -12,9 +11,9 @@ use yak_model::api::Rejection;
 use yak_model::{BrokerId, ClusterId, ErrorCode, Term, TimestampMs};
 use yak_protocol::journal::encode_line;
 
-use crate::handle::{Message, QUEUE_LEN, Shared, Submission};
+use crate::handle::{Message, QUEUE_LEN, Shared};
 use crate::journal::NotWritten;
-use crate::{Ended, Handle, Journal, JournalError, Options, StartError, random_bytes};
+use crate::{Ended, Handle, Journal, JournalError, Options, StartError, Submission, random_bytes};
 
 /// The term of a zookeeper that has no ensemble.
 const TERM: Term = Term::new(1);
@@ -60,11 +59,7 @@ impl Worker {
         let (images, watching) = watch::channel(Arc::clone(&image));
         let (sender, queue) = mpsc::channel(QUEUE_LEN);
         let elections = Arc::new(recovered.elections.clone());
-        let shared = Arc::new(Shared {
-            image: ArcSwap::new(Arc::clone(&image)),
-            elections: ArcSwap::new(elections),
-            ended: OnceLock::new(),
-        });
+        let shared = Arc::new(Shared::new(Arc::clone(&image), elections));
         let mut worker = Self {
             controller: Controller::new(options.controller, image.as_ref().clone()),
             journal,

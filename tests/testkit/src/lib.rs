@@ -12,6 +12,7 @@
 )]
 
 mod broker;
+mod cluster;
 mod process;
 mod socket;
 
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use broker::{Broker, BrokerBuilder};
+pub use cluster::{Cluster, ClusterBuilder, Node, free_ports};
 pub use process::{Finished, Running, run, run_with_input, signal};
 pub use socket::Socket;
 

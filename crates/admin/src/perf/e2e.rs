@@ -20,7 +20,7 @@ const PRIME: Duration = Duration::from_millis(50);
 pub(super) async fn run(args: E2eArgs, session: &Session) -> Result<Exit, Failure> {
     let client = properties::client_config(&args.measure, session)?;
     let patience = client.request_timeout;
-    let acks = properties::parse_acks(&args.producer_acks).map_err(Failure::usage)?;
+    let acks = crate::flags::parse_acks(&args.producer_acks).map_err(Failure::usage)?;
     let cluster = Cluster::connect(client).await?;
     let config = ProducerConfig { acks, idempotent: acks == Acks::All, ..Default::default() };
     let mut producer = Producer::start(&cluster, config, |_| {}).await?;

@@ -8,7 +8,6 @@ mod args;
 mod consume;
 mod e2e;
 mod latency;
-mod pace;
 mod payload;
 mod produce;
 mod properties;

@@ -11,10 +11,10 @@ use yak_client::{
 
 use super::args::ProduceArgs;
 use super::latency::Latencies;
-use super::pace::{Pace, sleep_until};
 use super::payload::Payload;
 use super::properties;
 use super::result::{Figures, print, total_line, window_line};
+use crate::pace::{Pace, sleep_until};
 
 /// Records pushed before the network task may look at partial batches.
 const PIECE: u64 = 2_000;

@@ -9,6 +9,7 @@ use yak_client::{ClientConfig, Compression, ProducerConfig};
 use yak_model::api::Acks;
 
 use super::args::{Measure, ProduceArgs};
+use crate::flags::parse_acks;
 
 /// How the cluster is reached, and what is left of the properties.
 fn client(measure: &Measure, more: &[(String, String)]) -> Result<(ClientConfig, Properties), Failure> {
@@ -64,16 +65,6 @@ pub(super) fn producer_config(
         session.console.warning(&warning);
     }
     Ok((client, config))
-}
-
-/// `all`, `-1`, `1` or `0`.
-pub(super) fn parse_acks(text: &str) -> Result<Acks, String> {
-    match text {
-        "all" | "-1" => Ok(Acks::All),
-        "1" => Ok(Acks::Leader),
-        "0" => Ok(Acks::None),
-        _ => Err(format!("\"{text}\" is not all, 1 or 0")),
-    }
 }
 
 fn parse_compression(text: &str) -> Result<Compression, String> {

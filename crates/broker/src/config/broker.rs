@@ -21,6 +21,8 @@ pub struct BrokerConfig {
     pub listener: Endpoint,
     /// `advertised.listeners`: what clients are told; `None` is what is listened on.
     pub advertised: Option<Endpoint>,
+    /// `zookeeper.connect`; `None` with `--standalone`, where it is in this process.
+    pub zookeepers: Option<Vec<Endpoint>>,
     /// `log.dirs`.
     pub data: DataDirectory,
     /// `log.dir.reserve.bytes`: with less free, produce requests are refused.
@@ -41,6 +43,8 @@ pub struct BrokerConfig {
     pub connections: ConnectionSettings,
     /// Values of topics that do not set their own.
     pub topic_defaults: TopicConfig,
+    /// `replica.fetch.attachments`.
+    pub replica_fetch_attachments: bool,
 }
 
 /// Where the partitions are kept.
@@ -78,6 +82,7 @@ impl BrokerConfig {
         let advertised = advertised(settings, listener.as_ref(), faults);
         let data = data_directory(settings, args, faults);
         let topic_defaults = topic_defaults(settings, faults);
+        let zookeepers = if args.standalone { None } else { Some(zookeepers(settings, faults)) };
         check_sizes(settings, faults);
         let read = Reader(settings);
         let rack = read.text("broker.rack");
@@ -86,6 +91,7 @@ impl BrokerConfig {
             rack: (!rack.is_empty()).then_some(rack),
             listener: listener?,
             advertised,
+            zookeepers,
             data,
             reserve_bytes: read.number("log.dir.reserve.bytes"),
             num_partitions: read.number("num.partitions"),
@@ -101,6 +107,7 @@ impl BrokerConfig {
                 max_request_bytes: read.number("socket.request.max.bytes"),
                 max_queued_bytes: read.limit("queued.max.request.bytes"),
             },
+            replica_fetch_attachments: read.boolean("replica.fetch.attachments"),
             topic_defaults,
         })
     }
@@ -189,6 +196,22 @@ fn data_directory(settings: &Settings, args: &BrokerArgs, faults: &mut Vec<Fault
         faults.push(fault(settings, "log.dirs", problem));
     }
     DataDirectory::Path(PathBuf::from(text))
+}
+
+fn zookeepers(settings: &Settings, faults: &mut Vec<Fault>) -> Vec<Endpoint> {
+    let key = "zookeeper.connect";
+    let text = settings.get(key).value.to_string();
+    let mut zookeepers = Vec::new();
+    for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        match Endpoint::parse_zookeeper(address) {
+            Ok(endpoint) => zookeepers.push(endpoint),
+            Err(problem) => faults.push(fault(settings, key, problem)),
+        }
+    }
+    if zookeepers.is_empty() && faults.is_empty() {
+        faults.push(fault(settings, key, "names no zookeeper"));
+    }
+    zookeepers
 }
 
 fn topic_defaults(settings: &Settings, faults: &mut Vec<Fault>) -> TopicConfig {

@@ -15,6 +15,8 @@ pub struct Endpoint {
 pub(super) const LOOPBACK: &str = "127.0.0.1";
 /// The port when none is given.
 const DEFAULT_PORT: u16 = 9092;
+/// The port of a zookeeper when none is given.
+const DEFAULT_ZOOKEEPER_PORT: u16 = 2181;
 
 impl Endpoint {
     /// Reads `PLAINTEXT://HOST:PORT`, where host and port may be left out.
@@ -34,6 +36,15 @@ impl Endpoint {
                 .ok_or_else(|| format!("\"{text}\" has no valid port (a number from 0 to 65535)"))?,
         };
         let host = if host.is_empty() { LOOPBACK } else { host };
+        Ok(Self { host: host.to_owned(), port })
+    }
+
+    /// Reads `HOST:PORT` of a zookeeper, where the port may be left out.
+    pub(super) fn parse_zookeeper(text: &str) -> Result<Self, String> {
+        let malformed = || format!("\"{text}\" is not the address of a zookeeper (use HOST:PORT)");
+        let (host, port) = split_port(text).filter(|(host, _)| !host.is_empty()).ok_or_else(malformed)?;
+        let port = port.map_or(Some(DEFAULT_ZOOKEEPER_PORT), |digits| digits.parse().ok());
+        let port = port.filter(|port| *port != 0).ok_or_else(malformed)?;
         Ok(Self { host: host.to_owned(), port })
     }
 

@@ -206,6 +206,12 @@ static KEYS: &[ConfigKey] = &[
         "Most bytes of requests of all connections that are being read or done; -1 means no limit.",
     ),
     key(
+        "replica.fetch.attachments",
+        ConfigKind::Boolean,
+        "true",
+        "Whether this broker asks leaders for records as raw bytes behind the line; if not, links between brokers are pure NDJSON.",
+    ),
+    key(
         "socket.request.max.bytes",
         ConfigKind::Size { min: 1024, max: MAX_REQUEST },
         "104857600",
@@ -217,6 +223,12 @@ static KEYS: &[ConfigKey] = &[
         ConfigKind::Boolean,
         "false",
         "Whether a replica that may lack acknowledged records may lead when no other lives.",
+    ),
+    key(
+        "zookeeper.connect",
+        ConfigKind::List,
+        "localhost:2181",
+        "Where the cluster's zookeeper is: HOST:PORT, several separated by commas (not with --standalone).",
     ),
 ];
 

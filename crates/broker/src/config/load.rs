@@ -58,6 +58,10 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
     let mut written = Written::default();
     if args.standalone {
         written.default_value("log.flush.mode", "os");
+    } else if args.file.is_none() {
+        // A broker of a cluster that was told nothing else, as in config/broker-1.properties.
+        written.default_value("default.replication.factor", "3");
+        written.default_value("min.insync.replicas", "2");
     }
     if let Some(path) = &args.file {
         let name = path.display().to_string();
@@ -75,6 +79,9 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
     }
     if let Some(id) = args.id {
         written.flag("--id", "node.id", id.to_string());
+    }
+    if let Some(zookeeper) = &args.zookeeper {
+        written.flag("--zookeeper", "zookeeper.connect", zookeeper.clone());
     }
     if let Some(data) = &args.data {
         written.flag("--data", "log.dirs", data.display().to_string());

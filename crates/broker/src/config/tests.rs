@@ -65,6 +65,45 @@ fn port_and_directory_follow_the_number_unless_written() {
     assert_eq!(loaded("--ephemeral", "", &[]).config.data, DataDirectory::Temporary);
 }
 
+/// Loads for a broker of a cluster.
+fn member(command: &str) -> Result<Loaded, Vec<String>> {
+    let words = ["yak-broker"].into_iter().chain(command.split_whitespace());
+    let args = BrokerArgs::try_parse_from(words).expect("a valid command line");
+    load(&args, []).map_err(|faults| faults.lines())
+}
+
+#[test]
+fn with_nothing_written_a_broker_of_a_cluster_has_its_defaults() {
+    let config = member("--id 2").expect("no faults").config;
+    let zookeepers = config.zookeepers.expect("it has one elsewhere");
+    assert_eq!(zookeepers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["localhost:2181"]);
+    assert_eq!(
+        (config.listener.to_string(), config.default_replication_factor),
+        ("127.0.0.1:9093".to_owned(), 3)
+    );
+    assert_eq!(config.topic_defaults.min_insync_replicas, 2);
+    assert_eq!(config.data, DataDirectory::Path(PathBuf::from("data/broker-2")));
+    assert_eq!(loaded("", "", &[]).config.zookeepers, None, "standalone has its own");
+}
+
+#[test]
+fn zookeepers_are_addresses() {
+    let config = member("--zookeeper one:1,[::1]:2,three").expect("no faults").config;
+    let zookeepers = config.zookeepers.expect("named");
+    assert_eq!(
+        zookeepers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["one:1", "[::1]:2", "three:2181"]
+    );
+    for (wrong, problem) in [
+        ("one:1/kafka", "\"one:1/kafka\" is not the address of a zookeeper (use HOST:PORT)"),
+        ("one:0", "\"one:0\" is not the address of a zookeeper (use HOST:PORT)"),
+        (",", "names no zookeeper"),
+    ] {
+        let faults = member(&format!("--zookeeper {wrong}")).expect_err("faults");
+        assert!(faults.len() == 1 && faults[0].ends_with(problem), "{wrong}: {faults:?}");
+    }
+}
+
 #[test]
 fn each_layer_takes_precedence_over_those_before_it() {
     let file = "num.partitions=2\nbroker.id=7\nlog.dirs=/file\nlog.retention.hours=1";

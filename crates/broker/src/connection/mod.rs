@@ -6,6 +6,7 @@
 
 mod fetch;
 mod refusal;
+mod replica_fetch;
 mod sequence;
 mod stream;
 mod subscription;
@@ -32,7 +33,7 @@ use crate::ops::produce::is_answered;
 use self::sequence::Sequence;
 
 /// Name and version of this software, as `hello` tells it.
-const SOFTWARE: &str = concat!("yak-broker/", env!("CARGO_PKG_VERSION"));
+pub(crate) const SOFTWARE: &str = concat!("yak-broker/", env!("CARGO_PKG_VERSION"));
 /// The one version of the protocol so far.
 const PROTOCOL_VERSION: u32 = 1;
 /// The client id of a connection that never said who it is.
@@ -62,6 +63,7 @@ impl ServiceFactory for Connections {
             registration: None,
             sequence: Sequence::default(),
             fetch_encoder: FetchEncoder::default(),
+            replica_session: None,
         }
     }
 
@@ -82,6 +84,7 @@ pub(crate) struct Connection {
     registration: Option<Arc<Registration>>,
     sequence: Sequence,
     fetch_encoder: FetchEncoder,
+    replica_session: replica_fetch::Session,
 }
 
 impl LineService for Connection {
@@ -116,6 +119,7 @@ impl Connection {
         match request {
             Request::Produce(request) => self.produce(id, request, outbox),
             Request::Fetch(request) => fetch::fetch(self, id, request, outbox),
+            Request::ReplicaFetch(request) => replica_fetch::fetch(self, id, &request, outbox),
             Request::Tail(request) => {
                 let registration = self.registered(ClientRole::Consumer, &request.topics);
                 return Flow::Stream(Box::new(stream::TailStream::new(broker, id, request, registration)));

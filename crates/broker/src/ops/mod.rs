@@ -7,6 +7,7 @@ pub(crate) mod fetch;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;
 pub(crate) mod produce;
+pub(crate) mod replica_fetch;
 pub(crate) mod status;
 pub(crate) mod subscribe;
 pub(crate) mod tail;

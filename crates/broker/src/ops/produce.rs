@@ -59,7 +59,12 @@ pub(crate) fn produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceR
     let deadline_ms = broker.clock.now_ms() + u64::from(timeout_ms);
     let mut parts = Vec::with_capacity(entries.len());
     for entry in entries {
-        let meant = ProduceRequest { leader_epoch: entry.leader_epoch, acks, deadline_ms };
+        let meant = ProduceRequest {
+            leader_epoch: entry.leader_epoch,
+            acks,
+            deadline_ms,
+            lease_until_ms: broker.lease_until_ms(),
+        };
         append_entry(broker, &meant, entry, &mut parts);
     }
     if parts.iter().all(|part| matches!(part, Part::Done(_))) {

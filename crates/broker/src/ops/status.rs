@@ -25,12 +25,25 @@ pub(crate) fn status(broker: &Broker) -> Outcome<StatusReply> {
         broker_id: broker.id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_ms: broker.clock.now_ms(),
-        zookeeper: ZookeeperStatus { address: "embedded".to_owned(), index: image.index() },
+        zookeeper: ZookeeperStatus { address: zookeeper(broker), index: image.index() },
         brokers: brokers(broker, &image),
         partitions,
         clients,
         elections: elections(broker),
     }))
+}
+
+/// Where it is.
+fn zookeeper(broker: &Broker) -> String {
+    match &broker.config.zookeepers {
+        None => "embedded".to_owned(),
+        Some(addresses) => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// The embedded zookeeper shares the process: there is no heartbeat to be late.
+fn heartbeat_age_ms(broker: &Broker) -> Option<u64> {
+    if broker.config.zookeepers.is_none() { Some(0) } else { broker.membership.heartbeat_age_ms() }
 }
 
 fn brokers(broker: &Broker, image: &Image) -> Vec<ReplicaStatus> {
@@ -45,8 +58,7 @@ fn brokers(broker: &Broker, image: &Image) -> Vec<ReplicaStatus> {
             },
             broker_epoch: known.epoch(),
             fenced: known.fenced,
-            // The embedded zookeeper shares the process: there is no heartbeat to be late.
-            heartbeat_age_ms: is_me.then_some(0),
+            heartbeat_age_ms: if is_me { heartbeat_age_ms(broker) } else { None },
             directory: is_me.then(|| broker.directory.path().display().to_string()),
         }
     };

@@ -3,6 +3,7 @@
 mod apply;
 mod log;
 mod open;
+mod outgoing;
 mod partition;
 
 use std::collections::HashMap;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 pub(crate) use open::Opened;
-pub(crate) use partition::{Append, Partition, Read};
+pub(crate) use outgoing::{Mailbox, Outgoing, PartitionKey};
+pub(crate) use partition::{Append, Fetched, Partition};
 use tokio_util::sync::CancellationToken;
 use yak_core::image::Topic;
 use yak_core::partition::ReplicaIdentity;
@@ -45,6 +47,7 @@ pub(crate) struct Partitions {
     producer_expiration_ms: i64,
     clock: Clock,
     storage_failed: CancellationToken,
+    outgoing: Arc<Outgoing>,
     hosted: ArcSwap<Map>,
 }
 
@@ -64,6 +67,7 @@ impl Partitions {
                 .unwrap_or(i64::MAX),
             clock,
             storage_failed: CancellationToken::new(),
+            outgoing: Arc::default(),
             hosted: ArcSwap::default(),
         }
     }
@@ -71,6 +75,11 @@ impl Partitions {
     /// Cancelled when the disk under the logs has failed.
     pub(crate) const fn storage_failed(&self) -> &CancellationToken {
         &self.storage_failed
+    }
+
+    /// What partitions have to say to others of the cluster.
+    pub(crate) const fn outgoing(&self) -> &Arc<Outgoing> {
+        &self.outgoing
     }
 
     /// A partition that is here and in order.
@@ -139,7 +148,7 @@ impl Partitions {
             identity,
             log,
             self.min_insync_replicas(topic),
-            (self.clock, self.storage_failed.clone()),
+            (self.clock, self.storage_failed.clone(), Arc::clone(&self.outgoing)),
         )
     }
 

@@ -46,6 +46,17 @@ pub enum StartError {
     /// The embedded zookeeper ended, and the broker with it.
     #[error("{0}")]
     Ended(yak_zookeeper::Ended),
+    /// It was told to stop before it was ready.
+    #[error("stopped before it was ready")]
+    Stopped,
+    /// The files of the session cannot be read or written, or the system has no thread to give.
+    #[error("cannot use {}: {reason}", path.display())]
+    Session {
+        /// The directory they are in.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
     /// The zookeeper does not accept this broker.
     #[error("the zookeeper refused broker {broker_id}: {rejection}")]
     Refused {

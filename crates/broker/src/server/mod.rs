@@ -8,13 +8,20 @@
 //!     ─► YAK_READY ─► serve ... SIGTERM, Ctrl-C or the end of stdin
 //!     ─► stop reading, answer what is in progress ─► fence ─► sync, clean-shutdown marker ─► exit
 //! ```
+//!
+//! In a cluster the image comes from the zookeeper by the session, which is waited for; the broker is unfenced by its
+//! heartbeats, and hands over what it leads before it stops reading.
 
+mod boot;
 mod error;
 mod follow;
+mod join;
 mod ready;
 mod retention;
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +35,8 @@ use yak_zookeeper::Zookeeper;
 use crate::broker::Broker;
 use crate::config::Loaded;
 use crate::connection::Connections;
+use crate::replication;
+use crate::session::Session;
 
 /// How a broker process is run.
 #[derive(Debug)]
@@ -43,12 +52,23 @@ pub struct Options {
 pub struct Server {
     broker: Arc<Broker>,
     listener: Listener,
-    zookeeper: Zookeeper,
+    controller: Controller,
     follower: follow::Follower,
     /// Removed with its content when the server is dropped (`--ephemeral`).
     temporary: Option<tempfile::TempDir>,
     ready: ready::Ready,
     ports_file: Option<PathBuf>,
+    /// Told from outside; the broker hands over what it leads before it stops.
+    shutdown: CancellationToken,
+}
+
+/// The controller of the cluster.
+#[derive(Debug)]
+pub(crate) enum Controller {
+    /// It is in this process.
+    Embedded(Zookeeper),
+    /// It is elsewhere.
+    Remote(Session),
 }
 
 impl Server {
@@ -72,10 +92,12 @@ impl Server {
     /// # Errors
     /// What could not be made durable at the end, or the failure that made it end.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { broker, listener, zookeeper, mut follower, temporary, ready, ports_file } = self;
-        let shutdown = broker.stopping.clone();
+        let Self { broker, listener, controller, mut follower, temporary, ready, ports_file, shutdown } =
+            self;
+        let stopping = broker.stopping.clone();
         let host = host(&broker);
-        let retention = tokio::spawn(retention::run(Arc::clone(&broker), shutdown.clone()));
+        let retention = tokio::spawn(retention::run(Arc::clone(&broker), stopping.clone()));
+        let replication = tokio::spawn(replication::run(Arc::clone(&broker), stopping.clone()));
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
         if let Some(path) = &ports_file {
@@ -87,16 +109,19 @@ impl Server {
             ended = broker.zookeeper.ended() => Some(StartError::Ended(ended)),
             () = broker.partitions.storage_failed().cancelled() => broker.directory.failure().map(StartError::Storage),
         };
-        shutdown.cancel();
         tracing::info!("shutting down");
+        if failure.is_none() && matches!(controller, Controller::Remote(_)) {
+            stop::hand_over(&broker).await;
+        }
+        stopping.cancel();
         host.tracker.close();
         host.tracker.wait().await;
-        for task in [serving, retention] {
+        for task in [serving, retention, replication] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker failed");
             }
         }
-        let stopped = stop::stop(&broker, follower, zookeeper).await;
+        let stopped = stop::stop(&broker, follower, controller).await;
         drop(temporary);
         failure.map_or(stopped, Err)
     }

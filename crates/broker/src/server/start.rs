@@ -14,14 +14,18 @@ use yak_zookeeper::{Handle, Zookeeper};
 
 use super::follow::Follower;
 use super::ready::Ready;
-use super::{Options, Server, StartError};
+use super::{Controller, Options, Server, StartError, join};
 use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, DataDirectory, Loaded};
 use crate::partitions::{Opened, Partitions};
+use crate::session::Membership;
 use crate::{files, random};
 
-pub(crate) async fn start(options: Options, stopping: CancellationToken) -> Result<Server, StartError> {
+pub(crate) async fn start(options: Options, shutdown: CancellationToken) -> Result<Server, StartError> {
+    if options.loaded.config.zookeepers.is_some() {
+        return join::start(options, shutdown).await;
+    }
     let Options { loaded: Loaded { config, settings }, ports_file } = options;
     let clock = Clock::start();
     let (path, temporary) = data_directory(&config)?;
@@ -45,7 +49,8 @@ pub(crate) async fn start(options: Options, stopping: CancellationToken) -> Resu
         directory,
         partitions,
         zookeeper: handle,
-        stopping,
+        membership: Membership::embedded(clock),
+        stopping: CancellationToken::new(),
         epoch,
         image: Arc::default(),
     };
@@ -54,20 +59,28 @@ pub(crate) async fn start(options: Options, stopping: CancellationToken) -> Resu
     let broker = Arc::new(broker);
     let ready = Ready { host, port, broker_id: broker.id(), data: path.display().to_string() };
     let follower = Follower::start(Arc::clone(&broker));
+    tell(&broker, &listener, opened);
+    let controller = Controller::Embedded(zookeeper);
+    Ok(Server { broker, listener, controller, follower, temporary, ready, ports_file, shutdown })
+}
+
+/// Says what was started.
+pub(super) fn tell(broker: &Broker, listener: &Listener, opened: Opened) {
     tracing::info!(
         broker = %broker.id(),
         address = %listener.address(),
-        data = %path.display(),
+        data = %broker.directory.path().display(),
         partitions = opened.online,
         offline = opened.offline,
         stray = opened.stray,
-        ms = clock.now_ms(),
+        ms = broker.clock.now_ms(),
         "broker_started"
     );
-    Ok(Server { broker, listener, zookeeper, follower, temporary, ready, ports_file })
 }
 
-fn data_directory(config: &BrokerConfig) -> Result<(PathBuf, Option<tempfile::TempDir>), StartError> {
+pub(super) fn data_directory(
+    config: &BrokerConfig,
+) -> Result<(PathBuf, Option<tempfile::TempDir>), StartError> {
     match &config.data {
         DataDirectory::Path(path) => Ok((path.clone(), None)),
         DataDirectory::Temporary => {
@@ -79,12 +92,12 @@ fn data_directory(config: &BrokerConfig) -> Result<(PathBuf, Option<tempfile::Te
     }
 }
 
-fn open_dir(path: &Path) -> Result<Arc<RealDir>, StartError> {
+pub(super) fn open_dir(path: &Path) -> Result<Arc<RealDir>, StartError> {
     let opened = RealDir::create(path);
     opened.map(Arc::new).map_err(|reason| StartError::CreateDirectory { path: path.to_owned(), reason })
 }
 
-fn directory_options(config: &BrokerConfig, clock: Clock) -> DirectoryOptions {
+pub(super) fn directory_options(config: &BrokerConfig, clock: Clock) -> DirectoryOptions {
     DirectoryOptions {
         broker_id: config.node_id,
         cluster_id: None,
@@ -108,7 +121,7 @@ fn zookeeper_options(
     }
 }
 
-fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
+pub(super) fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
     let endpoint = &config.listener;
     let failed = |reason| StartError::Resolve { host: endpoint.host.clone(), port: endpoint.port, reason };
     let addresses: Vec<SocketAddr> =
@@ -122,7 +135,7 @@ fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
 }
 
 /// The address that clients are told. The port that was really taken, where none was chosen.
-fn advertised(config: &BrokerConfig, bound: SocketAddr) -> (String, u16) {
+pub(super) fn advertised(config: &BrokerConfig, bound: SocketAddr) -> (String, u16) {
     match &config.advertised {
         Some(endpoint) if endpoint.port != 0 => (endpoint.host.clone(), endpoint.port),
         Some(endpoint) => (endpoint.host.clone(), bound.port()),
@@ -138,18 +151,29 @@ async fn register(
 ) -> Result<BrokerEpoch, StartError> {
     let broker_id = config.node_id;
     let refused = |rejection: Rejection| StartError::Refused { broker_id: broker_id.get(), rejection };
-    let registration = RegisterBroker {
-        broker_id,
+    let proof = LogProof { undamaged: opened.offline == 0, page_cache_kept: directory.was_clean() };
+    let registration = registration(config, (host, port), directory, proof);
+    let registered = zookeeper.submit(registration).await.map_err(refused)?;
+    let unfence = UnfenceBroker { broker_id, broker_epoch: registered.broker_epoch };
+    zookeeper.submit(unfence).await.map_err(refused)?;
+    Ok(registered.broker_epoch)
+}
+
+/// What a new process says of itself.
+pub(super) fn registration(
+    config: &BrokerConfig,
+    (host, port): (&str, u16),
+    directory: &LogDirectory,
+    proof: LogProof,
+) -> RegisterBroker {
+    RegisterBroker {
+        broker_id: config.node_id,
         incarnation_id: IncarnationId::from_random(random::bytes()),
         cluster_id: directory.meta().map(|meta| meta.cluster_id),
         directory_ids: vec![directory.directory_id()],
         host: host.to_owned(),
         port,
         rack: config.rack.clone(),
-        proof: LogProof { undamaged: opened.offline == 0, page_cache_kept: directory.was_clean() },
-    };
-    let registered = zookeeper.submit(registration).await.map_err(refused)?;
-    let unfence = UnfenceBroker { broker_id, broker_epoch: registered.broker_epoch };
-    zookeeper.submit(unfence).await.map_err(refused)?;
-    Ok(registered.broker_epoch)
+        proof,
+    }
 }

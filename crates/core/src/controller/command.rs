@@ -88,6 +88,10 @@ commands! {
     DeleteTopics(api::DeleteTopics) -> Vec<Result<TopicId, Rejection>>;
     /// Configuration, set and unset; one result for each resource, in the order asked.
     AlterConfigs(api::AlterConfigs) -> Vec<Result<(), Rejection>>;
+    /// Other ISRs, proposed by the leader; one result each, in the order asked.
+    AlterIsr(api::AlterIsr) -> api::AlterIsrReply;
+    /// Leaders, elected on request.
+    ElectLeaders(api::ElectLeaders) -> api::ElectLeadersReply;
     /// Producer ids for a broker to hand out.
     AllocateProducerIds(api::AllocateProducerIds) -> api::ProducerIdBlock;
 }

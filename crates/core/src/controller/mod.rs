@@ -20,13 +20,16 @@
 
 mod allocate_producer_ids;
 mod alter_configs;
+mod alter_isr;
 mod command;
 mod create_cluster;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
 mod draft;
+mod elect_leaders;
 mod fence_broker;
+mod heal;
 mod new_partitions;
 mod partition_change;
 mod placement;

@@ -12,7 +12,7 @@
 
 use yak_model::BrokerId;
 use yak_model::DirectoryId;
-use yak_model::metadata::PartitionRecord;
+use yak_model::metadata::{PartitionRecord, RecoveryState};
 
 use crate::image::{Image, Topic, effective_min_isr};
 
@@ -75,6 +75,59 @@ impl<'a> PartitionChange<'a> {
             return;
         }
         self.after.leader = self.after.in_sync_replicas.first().copied();
+    }
+
+    /// The ISR is the leader and these from now on. Who was in the queue keeps its place, others join at the end; a
+    /// replica that was being added is one from its joining on.
+    pub(super) fn set_isr(&mut self, image: &Image, leader: BrokerId, followers: &[BrokerId]) {
+        let leaving = self.after.in_sync_replicas.clone();
+        let leaving = leaving.into_iter().filter(|member| *member != leader && !followers.contains(member));
+        leaving.for_each(|member| self.leave_isr(member, true));
+        for member in followers {
+            if !self.after.in_sync_replicas.contains(member) {
+                self.join_isr(image, *member);
+            }
+        }
+    }
+
+    /// A caught-up replica joins at the end of the queue.
+    fn join_isr(&mut self, image: &Image, member: BrokerId) {
+        let directory = image.broker(member).map(crate::image::Broker::directory).unwrap_or_default();
+        if self.after.adding_replicas.contains(&member) {
+            self.after.adding_replicas.retain(|adding| *adding != member);
+            self.after.replicas.push(member);
+            self.after.directory_ids.push(directory);
+        } else {
+            self.set_directory(member, directory);
+        }
+        self.after.eligible_leader_replicas.retain(|eligible| *eligible != member);
+        self.after.in_sync_replicas.push(member);
+        self.after.recovery_state = RecoveryState::Recovered;
+    }
+
+    /// One more replica is on its way; those that died on theirs give way.
+    pub(super) fn add_replica(&mut self, image: &Image, broker: BrokerId) {
+        self.after.adding_replicas.retain(|adding| image.is_live(*adding));
+        self.after.adding_replicas.push(broker);
+    }
+
+    /// Leadership goes to a live member of the ISR, which moves to the head of the queue.
+    pub(super) fn hand_over(&mut self, to: BrokerId) {
+        if let Some(at) = self.after.in_sync_replicas.iter().position(|member| *member == to) {
+            self.after.in_sync_replicas[..=at].rotate_right(1);
+            self.after.leader = Some(to);
+        }
+    }
+
+    /// Leadership goes to a replica that may lack records: what it has is the log from now on.
+    pub(super) fn elect_uncleanly(&mut self, image: &Image, broker: BrokerId) {
+        self.after.in_sync_replicas = vec![broker];
+        self.after.eligible_leader_replicas.clear();
+        self.after.leader = Some(broker);
+        self.after.recovery_state = RecoveryState::Recovering;
+        if let Some(found) = image.broker(broker) {
+            self.set_directory(broker, found.directory());
+        }
     }
 
     /// The new record; `None` if nothing changed.

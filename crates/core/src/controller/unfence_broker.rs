@@ -6,6 +6,7 @@ use yak_model::metadata::MetadataRecord;
 use super::Draft;
 use super::command::Decide;
 use super::fence_broker::change_partitions;
+use super::heal::heal;
 use super::partition_change::PartitionChange;
 
 impl Decide for UnfenceBroker {
@@ -26,6 +27,7 @@ impl Decide for UnfenceBroker {
             change.elect(image);
             change.finish()
         });
+        heal(draft, broker_id);
         Ok(())
     }
 }

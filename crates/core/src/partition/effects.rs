@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use yak_model::Offset;
-use yak_model::api::Rejection;
+use yak_model::api::{IsrProposal, Rejection};
 
 use super::{Acknowledged, Token};
 
@@ -15,6 +15,10 @@ pub enum Effect {
     Sync,
     /// The high watermark is here now: wake whoever waits to read.
     HighWatermark(Offset),
+    /// A follower's durable end moved: tell the leader now, even while a fetch is held.
+    Progress,
+    /// Propose this to the controller, and tell by `handle_isr_reply`.
+    ProposeIsr(IsrProposal),
     /// Answer a produce that waited. A rejection means that the records' fate is unknown.
     ProduceDone {
         /// Which.
@@ -29,6 +33,8 @@ pub enum Effect {
 pub(super) struct Effects {
     sync: bool,
     high_watermark_moved: bool,
+    progress: bool,
+    proposal: Option<IsrProposal>,
     done: VecDeque<(Token, Result<Acknowledged, Rejection>)>,
 }
 
@@ -45,6 +51,15 @@ impl Effects {
         self.high_watermark_moved = true;
     }
 
+    pub(super) fn progress(&mut self) {
+        self.progress = true;
+    }
+
+    /// A later proposal takes the place of one that nobody has seen yet.
+    pub(super) fn propose_isr(&mut self, proposal: IsrProposal) {
+        self.proposal = Some(proposal);
+    }
+
     pub(super) fn done(&mut self, token: Token, result: Result<Acknowledged, Rejection>) {
         self.done.push_back((token, result));
     }
@@ -55,6 +70,12 @@ impl Effects {
         }
         if std::mem::take(&mut self.high_watermark_moved) {
             return Some(Effect::HighWatermark(high_watermark));
+        }
+        if std::mem::take(&mut self.progress) {
+            return Some(Effect::Progress);
+        }
+        if let Some(proposal) = self.proposal.take() {
+            return Some(Effect::ProposeIsr(proposal));
         }
         self.done.pop_front().map(|(token, result)| Effect::ProduceDone { token, result })
     }

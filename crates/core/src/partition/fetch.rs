@@ -3,6 +3,7 @@
 use yak_model::api::Rejection;
 use yak_model::{ErrorCode, LeaderEpoch, Offset};
 
+use super::role::RoleState;
 use super::{Replica, ReplicaLog};
 
 /// Up to where a reader may read.
@@ -30,6 +31,37 @@ impl<L: ReplicaLog> Replica<L> {
         if offset < log_start_offset || offset > end {
             let message = format!("offset {offset} is not there, the log has {log_start_offset} to {end}");
             return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        }
+        Ok(FetchBound { log_start_offset, high_watermark: self.high_watermark })
+    }
+
+    /// The same for a reader that is content with any replica that is in sync (KIP-392): of a follower, what it knows to
+    /// be below the high watermark.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_fetch`] on a leader; on a follower `NOT_LEADER_OR_FOLLOWER` if it is not in the ISR,
+    /// `OFFSET_NOT_AVAILABLE` if it does not know yet whether the offset is below the high watermark.
+    pub fn check_fetch_any(
+        &self,
+        leader_epoch: Option<LeaderEpoch>,
+        offset: Offset,
+    ) -> Result<FetchBound, Rejection> {
+        let RoleState::Follower(follower) = &self.role else { return self.check_fetch(leader_epoch, offset) };
+        self.check_not_failed()?;
+        if !follower.is_in_sync {
+            let message = format!("broker {} is not in sync", self.identity.broker_id);
+            return self.refuse(ErrorCode::NotLeaderOrFollower, message);
+        }
+        self.check_epoch(leader_epoch, self.leader_epoch)?;
+        let log_start_offset = self.log.start();
+        if offset < log_start_offset {
+            let message = format!("offset {offset} is not there, the log begins at {log_start_offset}");
+            return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        }
+        if offset > self.high_watermark {
+            let message = format!("the follower has not been told yet of offset {offset}");
+            return self.refuse(ErrorCode::OffsetNotAvailable, message);
         }
         Ok(FetchBound { log_start_offset, high_watermark: self.high_watermark })
     }

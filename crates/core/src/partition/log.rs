@@ -26,15 +26,52 @@ pub trait ReplicaLog {
         wall: TimestampMs,
     ) -> Result<Appended, AppendFailure>;
 
-    /// Removes everything from an offset on.
+    /// Appends whole record batches as the leader of `leader_epoch` sent them. Each is checked: its checksum, that it
+    /// continues the log, that its epoch is neither below that of the record before nor above the leader's.
+    ///
+    /// # Errors
+    ///
+    /// Refused: what came before the first bad batch may have been written. Or failed, and nothing more can be.
+    fn append_as_follower(
+        &mut self,
+        batches: &[u8],
+        leader_epoch: LeaderEpoch,
+        wall: TimestampMs,
+    ) -> Result<(), AppendFailure>;
+
+    /// Removes every record at or after an offset that is not before the start, and those before it in the same batch.
     ///
     /// # Errors
     ///
     /// The log failed: why, with the path.
     fn truncate(&mut self, to: Offset) -> Result<(), String>;
 
-    /// The largest epoch not above the given one that has records here, and the end of its records; `None` if
-    /// there is none (`OffsetForLeaderEpoch`, KIP-279).
+    /// Empties the log and begins it anew at an offset: the leader has nothing before it, or nothing like it.
+    ///
+    /// # Errors
+    ///
+    /// The log failed: why, with the path.
+    fn reset(&mut self, to: Offset) -> Result<(), String>;
+
+    /// Removes the records before an offset that is not above the end.
+    ///
+    /// # Errors
+    ///
+    /// The log failed: why, with the path.
+    fn delete_before(&mut self, offset: Offset) -> Result<(), String>;
+
+    /// A leader's epoch begins at the end.
+    fn start_epoch(&mut self, leader_epoch: LeaderEpoch);
+
+    /// Epochs that began at the end, so that no record has them, are forgotten: another leader's records come there.
+    fn forget_empty_epochs(&mut self);
+
+    /// The epoch of the last record; `None` if there is none.
+    fn last_record_epoch(&self) -> Option<LeaderEpoch>;
+
+    /// The largest epoch not above the given one that has records here, and the end of its records; `None` if the
+    /// given one is above all of them, or there is none (`OffsetForLeaderEpoch`, KIP-279). An epoch before all that
+    /// are known answers with itself and the log's start.
     fn epoch_end(&self, leader_epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)>;
 }
 

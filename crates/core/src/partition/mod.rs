@@ -17,7 +17,8 @@
 //! # Order of calls
 //!
 //! After each `handle_*` the shell drains [`Replica::poll_effect`] before it releases the lock. Effects come in
-//! this order: a sync to ask for, the new high watermark, answers to waiting produces. A produce that can be
+//! this order: a sync to ask for, the new high watermark, a word to the leader or a proposal to the controller, answers
+//! to waiting produces. A produce that can be
 //! answered at once is answered by the return value, without an effect and without an allocation.
 //!
 //! # Invariants
@@ -31,6 +32,8 @@
 
 mod effects;
 mod fetch;
+mod follower;
+mod isr;
 mod leader;
 mod log;
 mod produce;
@@ -42,9 +45,9 @@ mod waiters;
 pub use effects::Effect;
 use effects::Effects;
 pub use fetch::FetchBound;
-pub use leader::FollowerFetch;
+pub use follower::{Followed, FollowerAnswer, FollowerFetch};
 pub use log::{AppendFailure, Appended, ReplicaLog};
-pub use produce::{Acknowledged, ProduceOutcome, ProduceRequest};
+pub use produce::{Acknowledged, LEASE_MS, ProduceOutcome, ProduceRequest};
 pub use role::Role;
 use role::RoleState;
 use waiters::Waiters;
@@ -52,6 +55,9 @@ pub use waiters::{MAX_WAITERS, Token};
 use yak_model::api::Rejection;
 use yak_model::config::FlushMode;
 use yak_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionEpoch, TopicId, TopicPartition};
+
+/// Default of `replica.lag.time.max.ms` here.
+pub const DEFAULT_LAG_TIME_MAX_MS: u64 = 3_000;
 
 /// What a replica is told once.
 #[derive(Clone, Debug)]
@@ -80,6 +86,8 @@ pub struct Replica<L> {
     /// Everything before it is synced here.
     durable_end: Offset,
     min_insync_replicas: u16,
+    /// A follower that was not caught up for as long leaves the ISR.
+    lag_time_max_ms: u64,
     failed: Option<String>,
     waiters: Waiters,
     effects: Effects,
@@ -101,6 +109,7 @@ impl<L: ReplicaLog> Replica<L> {
             leader_epoch: LeaderEpoch::UNKNOWN,
             partition_epoch: None,
             min_insync_replicas,
+            lag_time_max_ms: DEFAULT_LAG_TIME_MAX_MS,
             failed: None,
             waiters: Waiters::default(),
             effects: Effects::default(),
@@ -148,9 +157,21 @@ impl<L: ReplicaLog> Replica<L> {
         self.waiters.next_deadline()
     }
 
-    /// Time passed: answers the waiters whose deadline has come.
+    /// `replica.lag.time.max.ms` is now this.
+    pub const fn set_lag_time_max_ms(&mut self, lag_time_max_ms: u64) {
+        self.lag_time_max_ms = lag_time_max_ms;
+    }
+
+    /// Whether [`Replica::handle_time`] is to be called now and then, deadline or not: it leads others, and must notice
+    /// who lags.
+    pub fn watches_followers(&self) -> bool {
+        matches!(&self.role, RoleState::Leader(leader) if !leader.followers.is_empty())
+    }
+
+    /// Time passed: answers the waiters whose deadline has come, and proposes to go on without followers that lag.
     pub fn handle_time(&mut self, now_ms: u64) {
         self.advance_clock(now_ms);
+        self.propose_in_time();
         let Self { waiters, effects, .. } = self;
         let (code, message) = match &self.role {
             RoleState::Leader(leader)
@@ -173,7 +194,14 @@ impl<L: ReplicaLog> Replica<L> {
     /// Everything before `offset` is synced here, as far as the log agrees.
     pub fn handle_durable(&mut self, now_ms: u64, offset: Offset) {
         self.advance_clock(now_ms);
-        self.durable_end = self.durable_end.max(offset.min(self.log.durable_end()));
+        let before = self.durable_end;
+        self.durable_end = before.max(offset.min(self.log.durable_end()));
+        if matches!(self.role, RoleState::Follower(_)) {
+            if self.durable_end > before && self.identity.flush == FlushMode::Sync {
+                self.effects.progress();
+            }
+            return;
+        }
         self.advance_high_watermark();
     }
 
@@ -205,6 +233,7 @@ impl<L: ReplicaLog> Replica<L> {
             FlushMode::Sync => self.durable_end,
             FlushMode::Os => self.log.end(),
         };
+        // What a follower has beyond this log's end was compared by epochs and counts as the end.
         let least = leader.least_end(own_end);
         assert!(least <= self.log.end(), "no replica that counts has more than the leader");
         // A new leader's knowledge may lie behind what it was told before; INV-10.

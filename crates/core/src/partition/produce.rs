@@ -6,6 +6,9 @@ use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 
 use super::{AppendFailure, Appended, Replica, ReplicaLog, Token};
 
+/// How long an answer of the controller, or a fetch of a follower, covers a leader that acknowledges by itself.
+pub const LEASE_MS: u64 = 800;
+
 /// How a produce is meant.
 #[derive(Clone, Copy, Debug)]
 pub struct ProduceRequest {
@@ -15,6 +18,9 @@ pub struct ProduceRequest {
     pub acks: Acks,
     /// Until when to wait for the acknowledgement, on the clock of `now`.
     pub deadline_ms: u64,
+    /// Until when the controller's last answer covers this broker, on the clock of `now`: 0.8 s after the heartbeat that
+    /// was answered was sent, while its connection is open. `u64::MAX` without a controller elsewhere.
+    pub lease_until_ms: u64,
 }
 
 /// What became of an accepted produce.
@@ -63,6 +69,8 @@ impl<L: ReplicaLog> Replica<L> {
         if request.acks == Acks::All {
             self.check_min_isr()?;
             self.check_room_to_wait()?;
+        } else {
+            self.check_lease(request.lease_until_ms)?;
         }
         let appended = self.append(batches, epoch, wall)?;
         if !appended.duplicate && self.identity.flush == FlushMode::Sync {
@@ -99,6 +107,19 @@ impl<L: ReplicaLog> Replica<L> {
                 self.refuse(ErrorCode::KafkaStorageError, reason)
             }
         }
+    }
+
+    /// Whether a leader may answer by itself: lest it acknowledges for ever what another leader's followers will cut.
+    /// `acks=all`, reads and replica fetches need none of this: epochs and the maximal ISR protect them.
+    fn check_lease(&self, lease_until_ms: u64) -> Result<(), Rejection> {
+        let leader = self.leading(None)?;
+        let is_alone = leader.in_sync_count() == 1 && !leader.has_eligible;
+        if self.now_ms < lease_until_ms || is_alone || leader.is_followed(self.now_ms, LEASE_MS) {
+            return Ok(());
+        }
+        let message = format!("broker {} has not heard of the cluster lately", self.identity.broker_id);
+        self.refuse(ErrorCode::NotLeaderOrFollower, message)
+            .map_err(|refused: Rejection| refused.retry_after(50))
     }
 
     fn check_min_isr(&self) -> Result<(), Rejection> {

@@ -27,10 +27,12 @@ pub(super) enum RoleState {
     Follower(Follower),
 }
 
-/// A replica that follows. The fetcher's state and truncation by epoch have their place here.
+/// A replica that follows.
 #[derive(Debug)]
 pub(super) struct Follower {
-    leader: BrokerId,
+    pub(super) leader: BrokerId,
+    /// It is in the ISR, so that readers may be served from it if they wish.
+    pub(super) is_in_sync: bool,
 }
 
 impl<L: ReplicaLog> Replica<L> {
@@ -60,7 +62,8 @@ impl<L: ReplicaLog> Replica<L> {
         match record.leader {
             Some(leader) if leader == me => self.lead(record),
             Some(leader) if record.replicas.contains(&me) || record.adding_replicas.contains(&me) => {
-                self.step_down(RoleState::Follower(Follower { leader }));
+                let is_in_sync = record.in_sync_replicas.contains(&me);
+                self.follow_in(RoleState::Follower(Follower { leader, is_in_sync }));
             }
             _ => self.step_down(RoleState::Offline),
         }
@@ -68,14 +71,31 @@ impl<L: ReplicaLog> Replica<L> {
     }
 
     fn lead(&mut self, record: &PartitionRecord) {
-        let me = self.identity.broker_id;
+        let (me, now_ms, end) = (self.identity.broker_id, self.now_ms, self.log.end());
         match &mut self.role {
-            RoleState::Leader(leader) if leader.epoch == record.leader_epoch => leader.update(me, record),
+            RoleState::Leader(leader) if leader.epoch == record.leader_epoch => {
+                leader.update(me, now_ms, record, end);
+            }
             // What waits goes on waiting in a new epoch of the same leader: its log is still the log.
-            role => *role = RoleState::Leader(Leader::new(me, record, self.log.end())),
+            role => {
+                *role = RoleState::Leader(Leader::new(me, now_ms, record, end));
+                self.log.start_epoch(record.leader_epoch);
+            }
         }
         // What was synced before anybody listened.
         self.durable_end = self.durable_end.max(self.log.durable_end());
+        if self.identity.flush == FlushMode::Sync && self.durable_end < self.log.end() {
+            self.effects.sync();
+        }
+    }
+
+    /// Follows a leader, the same or another one.
+    fn follow_in(&mut self, role: RoleState) {
+        self.step_down(role);
+        // An epoch in which nothing was appended would stand above what the leader has there.
+        self.log.forget_empty_epochs();
+        self.durable_end = self.durable_end.max(self.log.durable_end().min(self.log.end()));
+        // What recovery could not vouch for is synced without waiting for the next append.
         if self.identity.flush == FlushMode::Sync && self.durable_end < self.log.end() {
             self.effects.sync();
         }
@@ -97,22 +117,45 @@ impl<L: ReplicaLog> Replica<L> {
         self.leading(leader_epoch).map(drop)
     }
 
+    /// The leader's state.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`].
+    pub(super) fn leading_mut(&mut self) -> Result<&mut Leader, Rejection> {
+        self.check_leads(None)?;
+        match &mut self.role {
+            RoleState::Leader(leader) => Ok(leader),
+            _ => unreachable!("it was just found to lead"),
+        }
+    }
+
     pub(super) fn leading(&self, leader_epoch: Option<LeaderEpoch>) -> Result<&Leader, Rejection> {
         self.check_not_failed()?;
         let RoleState::Leader(leader) = &self.role else {
             let message = format!("broker {} does not lead it", self.identity.broker_id);
             return self.refuse(ErrorCode::NotLeaderOrFollower, message);
         };
-        match leader_epoch {
-            Some(asked) if asked < leader.epoch => {
-                let message = format!("leader epoch {asked} is over, it is {} now", leader.epoch);
+        self.check_epoch(leader_epoch, leader.epoch)?;
+        Ok(leader)
+    }
+
+    /// Whether a request is meant for the present epoch.
+    pub(super) fn check_epoch(
+        &self,
+        asked: Option<LeaderEpoch>,
+        present: LeaderEpoch,
+    ) -> Result<(), Rejection> {
+        match asked {
+            Some(asked) if asked < present => {
+                let message = format!("leader epoch {asked} is over, it is {present} now");
                 self.refuse(ErrorCode::FencedLeaderEpoch, message)
             }
-            Some(asked) if asked > leader.epoch => {
-                let message = format!("leader epoch {asked} is not known here yet, only {}", leader.epoch);
+            Some(asked) if asked > present => {
+                let message = format!("leader epoch {asked} is not known here yet, only {present}");
                 self.refuse(ErrorCode::UnknownLeaderEpoch, message)
             }
-            _ => Ok(leader),
+            _ => Ok(()),
         }
     }
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use yak_model::{BrokerId, ClusterId, DirectoryId, TimestampMs, TopicPartition};
 
@@ -196,6 +197,13 @@ impl LogDirectory {
     #[must_use]
     pub fn failure(&self) -> Option<StorageFailure> {
         self.core.disk.failure().cloned()
+    }
+
+    /// How long the longest write or sync that is under way has been so. Takes no lock: it answers while the disk
+    /// hangs.
+    #[must_use]
+    pub fn longest_operation(&self) -> Option<Duration> {
+        self.core.disk.busy.longest()
     }
 
     /// Takes note of the wall clock and says how old records are by it. To be called now and then, and before

@@ -57,7 +57,11 @@ impl RoundState {
     fn sync(&mut self, core: &Core, files: &[DirtyFile]) -> Result<(), StorageFailure> {
         let now = core.elapsed();
         if files.len() > FEW && !self.cannot_sync_all && now >= self.one_by_one_until {
-            match core.disk.dir().sync_all() {
+            let synced = {
+                let _busy = core.disk.busy.begin();
+                core.disk.dir().sync_all()
+            };
+            match synced {
                 Err(error) if error.kind() == std::io::ErrorKind::Unsupported => self.cannot_sync_all = true,
                 result => {
                     core.disk.change("sync", std::path::Path::new(""), result)?;
@@ -73,7 +77,10 @@ impl RoundState {
                 }
             }
         }
-        files.iter().try_for_each(|file| file.sync(&core.disk))
+        files.iter().try_for_each(|file| {
+            let _busy = core.disk.busy.begin();
+            file.sync(&core.disk)
+        })
     }
 }
 

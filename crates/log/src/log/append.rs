@@ -216,7 +216,11 @@ impl Log {
     /// Writes batches whose offsets continue the log, takes note of them, and publishes the new end.
     fn write(&mut self, batches: &[u8], now: TimestampMs) -> Result<(), AppendError> {
         let mut position = self.active.size();
-        if let Err(failure) = self.active.append(batches) {
+        let appended = {
+            let _busy = self.core.disk.busy.begin();
+            self.active.append(batches)
+        };
+        if let Err(failure) = appended {
             return Err(self.undo_write(failure));
         }
         let mut end = self.end();

@@ -125,6 +125,12 @@ impl Log {
         self.core.flusher.request_checkpoint(&self.core);
     }
 
+    /// Epochs that began at the log's end go: nothing of theirs is here, and another leader's records come there.
+    pub fn forget_empty_epochs(&mut self) {
+        lock(&self.shared.epochs).truncate_end(self.end());
+        self.core.flusher.request_checkpoint(&self.core);
+    }
+
     /// Takes note of the high watermark, for the checkpoint. At open it is the checkpointed one.
     pub fn set_high_watermark(&self, high_watermark: Offset) {
         self.shared.set_high_watermark(high_watermark);

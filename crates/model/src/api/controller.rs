@@ -1,6 +1,6 @@
 //! What brokers ask of the controller, at the zookeeper's port: a session, changes of the ISR, elections.
 
-use super::{Register, Rejection};
+use super::{CreateTopics, Register, Rejection};
 use crate::metadata::PartitionRecord;
 use crate::{
     BrokerEpoch, BrokerId, ClusterId, DirectoryId, IncarnationId, LeaderEpoch, MetadataIndex, PartitionEpoch,
@@ -161,6 +161,17 @@ pub struct TopicDefaults {
     pub min_insync_replicas: u16,
 }
 
+/// Creates topics at the zookeeper, by hand or for a broker that forwards what a client asked of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardedCreateTopics {
+    /// What was asked for.
+    pub request: CreateTopics,
+    /// What the broker's configuration says; by hand, one of everything.
+    pub defaults: Option<TopicDefaults>,
+    /// A client named a topic that did not exist.
+    pub on_first_use: bool,
+}
+
 /// Lets a broker lead, first of all the partitions that waited for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnfenceBroker {
@@ -202,9 +213,14 @@ pub struct IsrProposal {
     pub leader_epoch: LeaderEpoch,
     /// The partition epoch that the proposal changes.
     pub partition_epoch: PartitionEpoch,
-    /// The members in any order, each with the registration whose fetch proved that it is caught up (KIP-841). Who
-    /// was in the queue keeps its place, new members join at the end.
-    pub in_sync_replicas: Vec<(BrokerId, BrokerEpoch)>,
+    /// The members besides the leader, in any order, each with the registration whose fetch proved that it is caught up
+    /// (KIP-841). Who was in the queue keeps its place, new members join at the end.
+    pub followers: Vec<(BrokerId, BrokerEpoch)>,
+}
+
+impl IsrProposal {
+    /// Stands for the registration of a member of the present ISR that has not fetched in this epoch yet.
+    pub const UNKNOWN_EPOCH: BrokerEpoch = BrokerEpoch::new(-1);
 }
 
 /// The results of [`AlterIsr`], in the order asked. A partition's new state comes with the journal.

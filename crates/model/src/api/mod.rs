@@ -28,9 +28,9 @@ pub use configs::{
 };
 pub use controller::{
     AllocateProducerIds, AlterIsr, AlterIsrReply, ClientPresence, ElectLeaders, ElectLeadersReply,
-    ElectionKind, Heartbeat, HeartbeatReply, IsrProposal, LogProof, OpenSession, ProducerIdBlock,
-    RegisterBroker, Registered, ResumeSession, SessionOpened, SessionReport, ShutdownBroker, TopicDefaults,
-    UnfenceBroker, Watch, ZookeeperReport,
+    ElectionKind, ForwardedCreateTopics, Heartbeat, HeartbeatReply, IsrProposal, LogProof, OpenSession,
+    ProducerIdBlock, RegisterBroker, Registered, ResumeSession, SessionOpened, SessionReport, ShutdownBroker,
+    TopicDefaults, UnfenceBroker, Watch, ZookeeperReport,
 };
 pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, ReadFrom, Tail, TailStart};
 pub use list_offsets::{

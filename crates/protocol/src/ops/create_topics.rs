@@ -82,23 +82,7 @@ impl Call for CreateTopics {
     const OPERATION: &'static str = NAME;
 
     fn encode_request(&self, out: &mut BytesMut, id: Option<u64>) {
-        call::encode_request(out, id, NAME, |object| {
-            object.objects("topics", &self.topics, |object, topic| {
-                object.field("name", &topic.name);
-                object.optional("partitions", topic.partitions.as_ref());
-                object.optional("replication_factor", topic.replication_factor.as_ref());
-                shared::write_assignment(object, topic.assignment.as_ref());
-                if !topic.configs.is_empty() {
-                    object.object("configs", |object| {
-                        for (key, value) in &topic.configs {
-                            object.entry(key, value);
-                        }
-                    });
-                }
-            });
-            object.field("validate_only", &self.validate_only);
-            object.field("timeout_ms", &self.timeout_ms);
-        });
+        call::encode_request(out, id, NAME, |object| write_fields(object, self));
     }
 
     fn parse_reply(line: &[u8]) -> Result<Response<CreateTopicsReply>, MalformedReply> {
@@ -107,6 +91,25 @@ impl Call for CreateTopics {
             Ok(CreateTopicsReply { topics })
         })
     }
+}
+
+/// Writes the fields of a request.
+pub(crate) fn write_fields(object: &mut ObjectWriter<'_>, request: &CreateTopics) {
+    object.objects("topics", &request.topics, |object, topic| {
+        object.field("name", &topic.name);
+        object.optional("partitions", topic.partitions.as_ref());
+        object.optional("replication_factor", topic.replication_factor.as_ref());
+        shared::write_assignment(object, topic.assignment.as_ref());
+        if !topic.configs.is_empty() {
+            object.object("configs", |object| {
+                for (key, value) in &topic.configs {
+                    object.entry(key, value);
+                }
+            });
+        }
+    });
+    object.field("validate_only", &request.validate_only);
+    object.field("timeout_ms", &request.timeout_ms);
 }
 
 fn read_result(node: Node<'_, '_>) -> Result<TopicResult, Problem> {

@@ -26,7 +26,7 @@ pub struct HelloReply {
     pub protocol: u32,
     /// Name and version of the server's software, as `yak-broker/0.1.0`.
     pub server: String,
-    /// The broker that answers.
+    /// The broker that answers; [`BrokerId::NONE`] at a zookeeper.
     pub broker_id: BrokerId,
     /// Names the cluster.
     pub cluster_id: ClusterId,
@@ -60,7 +60,7 @@ impl Call for Hello {
             Ok(HelloReply {
                 protocol: fields.required("protocol", |node| node.count())?,
                 server: fields.required("server", |node| node.label())?,
-                broker_id: fields.required("broker_id", shared::broker_id)?,
+                broker_id: fields.optional("broker_id", shared::broker_id)?.unwrap_or(BrokerId::NONE),
                 cluster_id: fields.required("cluster_id", |node| node.parsed())?,
             })
         })
@@ -72,7 +72,9 @@ impl ReplyBody for HelloReply {
         let mut object = ObjectWriter::begin(out);
         object.field("protocol", &self.protocol);
         object.field("server", &self.server);
-        object.field("broker_id", &self.broker_id.get());
+        if self.broker_id != BrokerId::NONE {
+            object.field("broker_id", &self.broker_id.get());
+        }
         object.field("cluster_id", &self.cluster_id.to_string());
         object.end();
     }

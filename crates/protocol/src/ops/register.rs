@@ -42,12 +42,7 @@ impl Call for Register {
     const OPERATION: &'static str = NAME;
 
     fn encode_request(&self, out: &mut BytesMut, id: Option<u64>) {
-        call::encode_request(out, id, NAME, |object| {
-            object.field("role", role_name(self.role));
-            object.field("client_id", &self.client_id);
-            object.field("topics", &shared::names(&self.topics));
-            object.optional("group", self.group.as_ref());
-        });
+        call::encode_request(out, id, NAME, |object| write_fields(object, self));
     }
 
     fn parse_reply(line: &[u8]) -> Result<Response<RegisterReply>, MalformedReply> {
@@ -55,6 +50,14 @@ impl Call for Register {
             Ok(RegisterReply { registration: fields.required("registration", |node| node.count())? })
         })
     }
+}
+
+/// Writes the fields of a request.
+pub(crate) fn write_fields(object: &mut ObjectWriter<'_>, register: &Register) {
+    object.field("role", role_name(register.role));
+    object.field("client_id", &register.client_id);
+    object.field("topics", &shared::names(&register.topics));
+    object.optional("group", register.group.as_ref());
 }
 
 impl ReplyBody for RegisterReply {

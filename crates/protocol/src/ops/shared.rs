@@ -2,7 +2,7 @@
 
 use yak_model::api::{BrokerMetadata, ReadFrom, Rejection};
 use yak_model::metadata::ConfigResource;
-use yak_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicName};
+use yak_model::{BrokerEpoch, BrokerId, LeaderEpoch, MetadataIndex, Offset, PartitionIndex, TopicName};
 
 use crate::json::{Fields, Node, ObjectWriter, Problem};
 use crate::rejection;
@@ -60,6 +60,27 @@ pub(crate) fn broker_id(node: Node<'_, '_>) -> Result<BrokerId, Problem> {
 
 pub(crate) fn broker_ids(fields: &mut Fields<'_, '_>, name: &'static str) -> Result<Vec<BrokerId>, Problem> {
     fields.required(name, |node| node.array(broker_id))
+}
+
+/// A journal index, if it is there.
+pub(crate) fn index(
+    fields: &mut Fields<'_, '_>,
+    name: &'static str,
+) -> Result<Option<MetadataIndex>, Problem> {
+    Ok(fields.optional_count::<u64>(name)?.map(Into::into))
+}
+
+pub(crate) fn broker_epoch(fields: &mut Fields<'_, '_>) -> Result<BrokerEpoch, Problem> {
+    Ok(fields.required("broker_epoch", |node| node.count::<i64>())?.into())
+}
+
+/// `"broker_id":..,"broker_epoch":..`: a broker, and which registration of it.
+pub(crate) fn registration(fields: &mut Fields<'_, '_>) -> Result<(BrokerId, BrokerEpoch), Problem> {
+    Ok((fields.required("broker_id", broker_id)?, broker_epoch(fields)?))
+}
+
+pub(crate) fn write_registration(object: &mut ObjectWriter<'_>, id: BrokerId, epoch: BrokerEpoch) {
+    object.field("broker_id", &id.get()).field("broker_epoch", &epoch.get());
 }
 
 pub(crate) fn topics(node: Node<'_, '_>) -> Result<Vec<TopicName>, Problem> {

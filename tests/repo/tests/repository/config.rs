@@ -12,8 +12,12 @@ fn shipped_configuration_files_have_no_faults_and_no_warnings() -> Result<()> {
     assert!(!files.is_empty());
     for path in files {
         let file = root().join(&path);
-        let args =
-            BrokerArgs::try_parse_from(["yak-broker".as_ref(), "--standalone".as_ref(), file.as_os_str()])?;
+        if path.ends_with("zookeeper.properties") {
+            continue;
+        }
+        let standalone = path.ends_with("standalone.properties").then_some("--standalone".as_ref());
+        let words = ["yak-broker".as_ref(), file.as_os_str()].into_iter().chain(standalone);
+        let args = BrokerArgs::try_parse_from(words)?;
         match load(&args, []) {
             Ok(loaded) => assert_eq!(loaded.settings.warnings(), [""; 0], "{}", path.display()),
             Err(faults) => assert_eq!(faults.lines(), [""; 0], "{}", path.display()),

@@ -1,5 +1,6 @@
 //! The controller by behaviour, one file a family. Every command is also replayed, and the image rebuilt.
 
+mod alter_isr;
 mod brokers;
 mod configs;
 mod elections;
@@ -13,14 +14,14 @@ mod topics;
 use std::collections::BTreeMap;
 
 use yak_model::api::{
-    self, AllocateProducerIds, CreateTopic, CreatedTopic, LogProof, RegisterBroker, Rejection,
-    ShutdownBroker, TopicDefaults, UnfenceBroker,
+    self, AllocateProducerIds, CreateTopic, CreatedTopic, ElectLeaders, ElectionKind, LogProof,
+    RegisterBroker, Rejection, ShutdownBroker, TopicDefaults, UnfenceBroker,
 };
 use yak_model::config::FlushMode;
 use yak_model::metadata::{JournalLine, PartitionRecord};
 use yak_model::{
-    BrokerEpoch, BrokerId, ClusterId, DirectoryId, ErrorCode, IncarnationId, MetadataIndex, PartitionIndex,
-    Term, TimestampMs, TopicId, TopicName,
+    BrokerEpoch, BrokerId, ClusterId, DirectoryId, ErrorCode, IncarnationId, LeaderEpoch, MetadataIndex,
+    PartitionEpoch, PartitionIndex, Term, TimestampMs, TopicId, TopicName,
 };
 
 use super::*;

@@ -3,26 +3,31 @@
 mod epochs;
 mod failure;
 mod fetch;
+mod follower;
 mod high_watermark;
+mod isr;
+mod lease;
 mod produce;
 mod random_walk;
 mod waiting;
 
 use std::collections::BTreeMap;
 
-use yak_model::api::Acks;
+use yak_model::api::{Acks, IsrProposal};
 use yak_model::metadata::{PartitionRecord, RecoveryState};
-use yak_model::{DirectoryId, PartitionIndex, TimestampMs};
+use yak_model::{BrokerEpoch, DirectoryId, PartitionIndex, TimestampMs};
 
 use super::*;
 
-/// A log in memory. A byte slice is a batch of as many records as it has bytes; its first byte, if not 0, names
+/// A log in memory that begins at 0 (or, reset, is empty up to there). A byte slice is a batch of as many records as it has bytes; its first byte, if not 0, names
 /// it, so that it is recognised when it is sent again.
 #[derive(Clone, Debug, Default)]
 struct MemLog {
     start: i64,
     durable: i64,
+    /// Of each record from 0 on; those before `start` are gone and have whatever.
     epochs: Vec<LeaderEpoch>,
+    started: Option<LeaderEpoch>,
     known: BTreeMap<u8, Appended>,
     refuse: Option<ErrorCode>,
     fail: bool,
@@ -66,14 +71,68 @@ impl ReplicaLog for MemLog {
         Ok(appended)
     }
 
-    fn truncate(&mut self, to: Offset) -> Result<(), String> {
-        self.epochs.truncate(usize::try_from(to.get()).unwrap());
+    /// Each byte is a record, and says its epoch.
+    fn append_as_follower(
+        &mut self,
+        batches: &[u8],
+        leader_epoch: LeaderEpoch,
+        _wall: TimestampMs,
+    ) -> Result<(), AppendFailure> {
+        if self.fail {
+            return Err(AppendFailure::Failed("cannot write orders-0: it burns".to_owned()));
+        }
+        for byte in batches {
+            let epoch = LeaderEpoch::new(i32::from(*byte));
+            let last = self.last_record_epoch().max(self.started).unwrap_or(LeaderEpoch::UNKNOWN);
+            if epoch < last || epoch > leader_epoch {
+                return Err(AppendFailure::Refused(Rejection::new(ErrorCode::InvalidRecord, "epochs")));
+            }
+            self.epochs.push(epoch);
+        }
         Ok(())
     }
 
+    fn truncate(&mut self, to: Offset) -> Result<(), String> {
+        assert!(to.get() >= self.start);
+        self.epochs.truncate(usize::try_from(to.get()).unwrap());
+        self.durable = self.durable.min(to.get());
+        Ok(())
+    }
+
+    fn reset(&mut self, to: Offset) -> Result<(), String> {
+        self.start = to.get();
+        self.durable = to.get();
+        self.epochs = vec![LeaderEpoch::UNKNOWN; usize::try_from(to.get()).unwrap()];
+        Ok(())
+    }
+
+    fn delete_before(&mut self, offset: Offset) -> Result<(), String> {
+        self.start = offset.get();
+        Ok(())
+    }
+
+    fn start_epoch(&mut self, leader_epoch: LeaderEpoch) {
+        self.started = Some(leader_epoch);
+    }
+
+    fn forget_empty_epochs(&mut self) {
+        self.started = None;
+    }
+
+    fn last_record_epoch(&self) -> Option<LeaderEpoch> {
+        if self.start == self.end().get() { None } else { self.epochs.last().copied() }
+    }
+
     fn epoch_end(&self, leader_epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let at = self.epochs.iter().rposition(|epoch| *epoch <= leader_epoch)?;
-        Some((self.epochs[at], Offset::new(i64::try_from(at + 1).unwrap())))
+        let kept = &self.epochs[usize::try_from(self.start).unwrap()..];
+        let latest = self.started.max(kept.last().copied())?;
+        if leader_epoch > latest {
+            return None;
+        }
+        match kept.iter().rposition(|epoch| *epoch <= leader_epoch) {
+            Some(at) => Some((kept[at], Offset::new(self.start + i64::try_from(at + 1).unwrap()))),
+            None => Some((leader_epoch, Offset::new(self.start))),
+        }
     }
 }
 
@@ -143,7 +202,12 @@ impl Rig {
     }
 
     fn request(&self, acks: Acks) -> ProduceRequest {
-        ProduceRequest { leader_epoch: None, acks, deadline_ms: self.now_ms + TIMEOUT_MS }
+        ProduceRequest {
+            leader_epoch: None,
+            acks,
+            deadline_ms: self.now_ms + TIMEOUT_MS,
+            lease_until_ms: u64::MAX,
+        }
     }
 
     /// Produces as many records as there are bytes.
@@ -185,7 +249,7 @@ impl Rig {
             Effect::ProduceDone { token, result } => {
                 Some((token, result.map(|done| done.end_offset.get()).map_err(|refused| refused.code)))
             }
-            Effect::Sync | Effect::HighWatermark(_) => None,
+            _ => None,
         };
         self.effects().into_iter().filter_map(answer).collect()
     }
@@ -194,14 +258,32 @@ impl Rig {
         self.replica.high_watermark().get()
     }
 
-    fn follower(&mut self, id: i32, fetch_offset: i64, durable_offset: i64) -> Result<(), Rejection> {
+    /// A follower that has the leader's own records up to an offset fetches.
+    fn follower(
+        &mut self,
+        id: i32,
+        fetch_offset: i64,
+        durable_offset: i64,
+    ) -> Result<FollowerAnswer, Rejection> {
+        let before = usize::try_from(fetch_offset - 1).ok();
         let fetch = FollowerFetch {
             broker_id: BrokerId::new(id),
+            broker_epoch: BrokerEpoch::new(10 + i64::from(id)),
             leader_epoch: self.record.leader_epoch,
             fetch_offset: Offset::new(fetch_offset),
+            last_fetched_epoch: before.and_then(|at| self.replica.log().epochs.get(at)).copied(),
             durable_offset: Offset::new(durable_offset),
         };
-        self.replica.handle_follower_fetch(self.now_ms, fetch)
+        self.replica.handle_follower_fetch(self.now_ms, &fetch)
+    }
+
+    /// The proposals among the effects: the members besides the leader.
+    fn proposals(&mut self) -> Vec<IsrProposal> {
+        let proposal = |effect| match effect {
+            Effect::ProposeIsr(proposal) => Some(proposal),
+            _ => None,
+        };
+        self.effects().into_iter().filter_map(proposal).collect()
     }
 }
 

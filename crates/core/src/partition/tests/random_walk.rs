@@ -64,6 +64,8 @@ impl Observer {
             match effect {
                 Effect::Sync => assert!(rig.replica.identity().flush == FlushMode::Sync),
                 Effect::HighWatermark(offset) => assert_eq!(offset, rig.replica.high_watermark()),
+                Effect::Progress => assert!(matches!(rig.replica.role(), Role::Follower(..))),
+                Effect::ProposeIsr(_) => assert!(matches!(rig.replica.role(), Role::Leader(_))),
                 Effect::ProduceDone { token, result } => {
                     assert!(self.waiting.remove(&token), "INV-23: answered once");
                     if let Ok(done) = result {

@@ -7,18 +7,18 @@ const SPIN: Duration = Duration::from_micros(80);
 
 /// A fixed rate.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     begin: Instant,
     per_second: u64,
 }
 
 impl Pace {
-    pub(super) const fn new(begin: Instant, per_second: u64) -> Self {
+    pub(crate) const fn new(begin: Instant, per_second: u64) -> Self {
         Self { begin, per_second }
     }
 
     /// When the record of this number is due, from 0.
-    pub(super) fn due(&self, number: u64) -> Instant {
+    pub(crate) fn due(&self, number: u64) -> Instant {
         let (seconds, rest) = (number / self.per_second, number % self.per_second);
         let nanos = u128::from(rest) * 1_000_000_000 / u128::from(self.per_second);
         let nanos = u64::try_from(nanos).expect("less than a second");
@@ -26,7 +26,7 @@ impl Pace {
     }
 
     /// How many records are due by now.
-    pub(super) fn due_by(&self, now: Instant) -> u64 {
+    pub(crate) fn due_by(&self, now: Instant) -> u64 {
         let nanos = now.saturating_duration_since(self.begin).as_nanos();
         u64::try_from(nanos * u128::from(self.per_second) / 1_000_000_000)
             .unwrap_or(u64::MAX)
@@ -35,7 +35,7 @@ impl Pace {
 }
 
 /// Sleeps until then. This blocks the thread: a runtime's timer would be a millisecond late.
-pub(super) fn sleep_until(due: Instant) {
+pub(crate) fn sleep_until(due: Instant) {
     let left = due.saturating_duration_since(Instant::now());
     if left > SPIN {
         std::thread::sleep(left - SPIN);

@@ -3,30 +3,34 @@
 //! ```text
 //!   produce ──► [ lock: Replica (core) over DiskLog (log) ] ──effects──► gate, wake-ups, waiting produces
 //!   fetch   ──► gate (atomics) ──► LogReader                the lock only to learn why something is refused
+//!   replica fetch ──► [ lock: counts how far the follower is ] ──► LogReader, up to the log's end
 //! ```
 //!
 //! Invariant: the gate says what the core said last. It opens only while the core leads and the log works, and
 //! its high watermark is the core's, so a reader who passes it would have been let through by the core.
 
+mod observe;
+mod read;
+mod replicate;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::BytesMut;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use yak_core::partition::{
-    Acknowledged, Effect, ProduceOutcome, ProduceRequest, Replica, ReplicaIdentity, Role, Token,
-};
-use yak_log::{DurableObserver, Log, LogConfig, LogReader, StorageFailure, TimestampedOffset};
-use yak_model::api::{OffsetSpec, Rejection};
+use yak_core::partition::{Acknowledged, ProduceOutcome, ProduceRequest, Replica, ReplicaIdentity, Token};
+use yak_log::{Log, LogConfig, LogReader};
+use yak_model::api::Rejection;
 use yak_model::metadata::PartitionRecord;
-use yak_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TimestampMs, TopicId, TopicPartition};
-use yak_record::Records;
+use yak_model::{BrokerId, ErrorCode, Offset, TopicId, TopicPartition};
 
+use self::observe::Observer;
+pub(crate) use self::replicate::Fetched;
 use super::log::DiskLog;
+use super::outgoing::Outgoing;
 use crate::clock::Clock;
-use crate::wakeups::{Grows, Wakeups};
+use crate::wakeups::{Grows, Wakeups, Watchers};
 
 /// What the gate says while nobody may pass.
 const CLOSED: i32 = -1;
@@ -43,6 +47,9 @@ pub(crate) struct Partition {
     leading: AtomicI32,
     high_watermark: AtomicI64,
     wakeups: Wakeups,
+    /// Sessions of followers, told of every append.
+    followers: Watchers,
+    outgoing: Arc<Outgoing>,
 }
 
 #[derive(Debug)]
@@ -60,24 +67,13 @@ pub(crate) enum Append {
     Waiting(oneshot::Receiver<Result<Acknowledged, Rejection>>),
 }
 
-/// What a reader got.
-#[derive(Debug)]
-pub(crate) struct Read {
-    /// The first offset it may not see.
-    pub(crate) high_watermark: Offset,
-    /// The first offset still there.
-    pub(crate) log_start_offset: Offset,
-    /// Whole batches below the high watermark; empty if there are none yet.
-    pub(crate) records: Records,
-}
-
 impl Partition {
     /// A partition over an opened log, closed until a record says who leads.
     pub(crate) fn new(
         identity: ReplicaIdentity,
         log: Log,
         min_insync_replicas: u16,
-        (clock, storage_failed): (Clock, CancellationToken),
+        (clock, storage_failed, outgoing): (Clock, CancellationToken, Arc<Outgoing>),
     ) -> Arc<Self> {
         let high_watermark = log.high_watermark();
         let log = DiskLog::new(log);
@@ -94,6 +90,8 @@ impl Partition {
             leading: AtomicI32::new(CLOSED),
             high_watermark,
             wakeups: Wakeups::default(),
+            followers: Watchers::default(),
+            outgoing,
         });
         if let Some(writer) = partition.lock().replica.log_mut().writer() {
             let partition = Arc::downgrade(&partition);
@@ -140,9 +138,6 @@ impl Partition {
         let role = state.replica.role();
         if before != role {
             tracing::info!(partition = %self.id, ?role, "role_changed");
-            if let (Role::Leader(epoch), Some(writer)) = (role, state.replica.log_mut().writer()) {
-                writer.start_epoch(epoch);
-            }
         }
         self.publish(state);
     }
@@ -171,86 +166,17 @@ impl Partition {
             Err(rejection) => Err(rejection),
         };
         self.publish(state);
+        if appended.is_ok() {
+            self.followers.tell();
+        }
         appended
     }
 
-    /// Answers the produces whose deadline has passed.
+    /// Answers the produces whose deadline has passed, and notices followers that lag.
     pub(crate) fn handle_time(&self) {
         let mut state = self.lock();
         state.replica.handle_time(self.clock.now_ms());
         self.publish(state);
-    }
-
-    /// Reads whole batches from `offset` on, at most `max_bytes` but at least one.
-    pub(crate) fn read(
-        &self,
-        leader_epoch: Option<LeaderEpoch>,
-        offset: Offset,
-        max_bytes: u64,
-    ) -> Result<Read, Rejection> {
-        let leading = self.leading.load(Ordering::Acquire);
-        let high_watermark = self.high_watermark();
-        let log_start_offset = self.reader.log_start();
-        let passes = leading != CLOSED
-            && leader_epoch.is_none_or(|epoch| epoch.get() == leading)
-            && (log_start_offset..=high_watermark).contains(&offset);
-        let (high_watermark, log_start_offset) = if passes {
-            (high_watermark, log_start_offset)
-        } else {
-            let bound = self.lock().replica.check_fetch(leader_epoch, offset)?;
-            (bound.high_watermark, bound.log_start_offset)
-        };
-        let records = if offset < high_watermark {
-            let read = self.reader.read(offset, max_bytes, high_watermark);
-            read.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))?
-        } else {
-            Records::EMPTY
-        };
-        Ok(Read { high_watermark, log_start_offset, records })
-    }
-
-    /// Appends batches that [`Partition::read`] gave for `offset` to `out`, having checked that they are what was
-    /// written: a flipped bit on the disk is reported, never served (INV-19).
-    pub(crate) fn load(
-        &self,
-        records: &Records,
-        offset: Offset,
-        out: &mut BytesMut,
-    ) -> Result<(), Rejection> {
-        let start = out.len();
-        let failed = |error: &dyn std::fmt::Display| {
-            tracing::error!(partition = %self.id, %error, "the log cannot be read");
-            Rejection::new(ErrorCode::KafkaStorageError, format!("{}: {error}", self.id))
-        };
-        records.read_into(out).map_err(|error| failed(&error))?;
-        self.reader.verify(&out[start..], offset).map_err(|error| failed(&error))
-    }
-
-    /// The offset that is asked for, with the timestamp of its record if it was asked for by time.
-    pub(crate) fn offset_at(
-        &self,
-        leader_epoch: Option<LeaderEpoch>,
-        at: OffsetSpec,
-    ) -> Result<Option<TimestampedOffset>, Rejection> {
-        let latest = {
-            let state = self.lock();
-            state.replica.check_leads(leader_epoch)?;
-            match at {
-                OffsetSpec::Earliest => state.replica.high_watermark(),
-                _ => state.replica.latest_offset(leader_epoch)?,
-            }
-        };
-        let plain = |offset| {
-            let leader_epoch = self.reader.epoch_at(offset).unwrap_or(LeaderEpoch::UNKNOWN);
-            Some(TimestampedOffset { offset, timestamp: TimestampMs::NONE, leader_epoch })
-        };
-        let found = match at {
-            OffsetSpec::Earliest => Ok(plain(self.reader.log_start())),
-            OffsetSpec::Latest => Ok(plain(latest)),
-            OffsetSpec::MaxTimestamp => self.reader.max_timestamp_offset(latest),
-            OffsetSpec::Time(time) => self.reader.offset_for_time(time, latest),
-        };
-        found.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))
     }
 
     /// Deletes the records before `offset` (`None`: before the high watermark). Returns the first one left. It is
@@ -287,71 +213,10 @@ impl Partition {
         self.publish(state);
         log
     }
-
-    /// Tells everyone what the last input came to, and releases the lock.
-    fn publish(&self, mut state: MutexGuard<'_, State>) {
-        let leading = match state.replica.role() {
-            Role::Leader(epoch) if state.replica.failure().is_none() => epoch.get(),
-            _ => CLOSED,
-        };
-        let mut grown = self.leading.swap(leading, Ordering::Release) != leading;
-        while let Some(effect) = state.replica.poll_effect() {
-            match effect {
-                Effect::Sync => {
-                    if let Some(writer) = state.replica.log_mut().writer() {
-                        writer.request_sync();
-                    }
-                }
-                Effect::HighWatermark(offset) => {
-                    self.high_watermark.store(offset.get(), Ordering::Release);
-                    if let Some(writer) = state.replica.log_mut().writer() {
-                        writer.set_high_watermark(offset);
-                    }
-                    grown = true;
-                }
-                Effect::ProduceDone { token, result } => {
-                    if let Some(waiter) = state.waiting.remove(&token) {
-                        // A connection that ended meanwhile wants no answer.
-                        drop(waiter.send(result));
-                    }
-                }
-            }
-        }
-        drop(state);
-        if grown {
-            self.wakeups.wake();
-        }
-    }
 }
 
 impl Grows for Partition {
     fn wakeups(&self) -> &Wakeups {
         &self.wakeups
-    }
-}
-
-/// What the flusher tells. It does not keep a partition alive that was closed.
-#[derive(Debug)]
-struct Observer {
-    partition: Weak<Partition>,
-    storage_failed: CancellationToken,
-}
-
-impl DurableObserver for Observer {
-    fn durable(&self, end: Offset) {
-        if let Some(partition) = self.partition.upgrade() {
-            let mut state = partition.lock();
-            state.replica.handle_durable(partition.clock.now_ms(), end);
-            partition.publish(state);
-        }
-    }
-
-    fn failed(&self, failure: &StorageFailure) {
-        self.storage_failed.cancel();
-        if let Some(partition) = self.partition.upgrade() {
-            let mut state = partition.lock();
-            state.replica.handle_log_failed(&failure.to_string());
-            partition.publish(state);
-        }
     }
 }

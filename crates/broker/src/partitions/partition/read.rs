@@ -1,0 +1,96 @@
+//! Reading, past the lock wherever the gate is open.
+
+use std::sync::atomic::Ordering;
+
+use bytes::BytesMut;
+use yak_log::TimestampedOffset;
+use yak_model::api::{OffsetSpec, Rejection};
+use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
+use yak_record::Records;
+
+use super::{CLOSED, Partition};
+
+/// What a reader got.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// The first offset it may not see.
+    pub(crate) high_watermark: Offset,
+    /// The first offset still there.
+    pub(crate) log_start_offset: Offset,
+    /// Whole batches below the high watermark; empty if there are none yet.
+    pub(crate) records: Records,
+}
+
+impl Partition {
+    /// Reads whole batches from `offset` on, at most `max_bytes` but at least one.
+    pub(crate) fn read(
+        &self,
+        leader_epoch: Option<LeaderEpoch>,
+        offset: Offset,
+        max_bytes: u64,
+    ) -> Result<Read, Rejection> {
+        let leading = self.leading.load(Ordering::Acquire);
+        let high_watermark = self.high_watermark();
+        let log_start_offset = self.reader.log_start();
+        let passes = leading != CLOSED
+            && leader_epoch.is_none_or(|epoch| epoch.get() == leading)
+            && (log_start_offset..=high_watermark).contains(&offset);
+        let (high_watermark, log_start_offset) = if passes {
+            (high_watermark, log_start_offset)
+        } else {
+            let bound = self.lock().replica.check_fetch(leader_epoch, offset)?;
+            (bound.high_watermark, bound.log_start_offset)
+        };
+        let records = if offset < high_watermark {
+            let read = self.reader.read(offset, max_bytes, high_watermark);
+            read.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))?
+        } else {
+            Records::EMPTY
+        };
+        Ok(Read { high_watermark, log_start_offset, records })
+    }
+
+    /// Appends batches that [`Partition::read`] gave for `offset` to `out`, having checked that they are what was
+    /// written: a flipped bit on the disk is reported, never served (INV-19).
+    pub(crate) fn load(
+        &self,
+        records: &Records,
+        offset: Offset,
+        out: &mut BytesMut,
+    ) -> Result<(), Rejection> {
+        let start = out.len();
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::error!(partition = %self.id, %error, "the log cannot be read");
+            Rejection::new(ErrorCode::KafkaStorageError, format!("{}: {error}", self.id))
+        };
+        records.read_into(out).map_err(|error| failed(&error))?;
+        self.reader.verify(&out[start..], offset).map_err(|error| failed(&error))
+    }
+
+    /// The offset that is asked for, with the timestamp of its record if it was asked for by time.
+    pub(crate) fn offset_at(
+        &self,
+        leader_epoch: Option<LeaderEpoch>,
+        at: OffsetSpec,
+    ) -> Result<Option<TimestampedOffset>, Rejection> {
+        let latest = {
+            let state = self.lock();
+            state.replica.check_leads(leader_epoch)?;
+            match at {
+                OffsetSpec::Earliest => state.replica.high_watermark(),
+                _ => state.replica.latest_offset(leader_epoch)?,
+            }
+        };
+        let plain = |offset| {
+            let leader_epoch = self.reader.epoch_at(offset).unwrap_or(LeaderEpoch::UNKNOWN);
+            Some(TimestampedOffset { offset, timestamp: TimestampMs::NONE, leader_epoch })
+        };
+        let found = match at {
+            OffsetSpec::Earliest => Ok(plain(self.reader.log_start())),
+            OffsetSpec::Latest => Ok(plain(latest)),
+            OffsetSpec::MaxTimestamp => self.reader.max_timestamp_offset(latest),
+            OffsetSpec::Time(time) => self.reader.offset_for_time(time, latest),
+        };
+        found.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))
+    }
+}

@@ -1,0 +1,83 @@
+//! A whole broker against a zookeeper that a test tells what to do.
+
+use std::path::Path;
+
+use clap::Parser as _;
+use tokio_util::sync::CancellationToken;
+use yak_model::{BrokerId, ClusterId, ErrorCode};
+
+use super::{Options, Server, StartError};
+use crate::args::BrokerArgs;
+use crate::config::load;
+use crate::session::tests::fake::Fake;
+
+const ME: BrokerId = BrokerId::new(1);
+
+fn options(fake: &Fake, data: &Path) -> Options {
+    let zookeeper = fake.endpoint.to_string();
+    let data = data.to_str().expect("UTF-8");
+    let words = ["yak-broker", "--id", "1", "--port", "0", "--zookeeper", &zookeeper, "--data", data];
+    let args = BrokerArgs::try_parse_from(words).expect("a valid command line");
+    Options { loaded: load(&args, []).expect("no faults"), ports_file: None }
+}
+
+async fn run_and_stop(fake: &Fake, data: &Path) {
+    let shutdown = CancellationToken::new();
+    let server = Server::start(options(fake, data), shutdown.clone()).await.expect("a zookeeper is there");
+    assert!(server.ready_line().starts_with("YAK_READY "));
+    let broker = std::sync::Arc::clone(&server.broker);
+    assert!(broker.image().is_live(ME), "ready is unfenced, by the metadata it works by");
+    assert_eq!(broker.image().cluster_id(), fake.state().cluster_id);
+    shutdown.cancel();
+    server.run().await.expect("it ends in order");
+    assert!(!broker.image().is_live(ME), "it left before it stopped, and saw that it had");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_joins_leaves_and_proves_its_logs_when_it_is_back() {
+    let fake = Fake::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    run_and_stop(&fake, directory.path()).await;
+    let index = fake.state().index();
+    run_and_stop(&fake, directory.path()).await;
+    let state = fake.state();
+    let [first, second] = &state.registered[..] else { unreachable!("each process registers once") };
+    assert_ne!(first.registration.incarnation_id, second.registration.incarnation_id);
+    assert_eq!(first.registration.directory_ids, second.registration.directory_ids);
+    assert!(second.registration.proof.undamaged && second.registration.proof.page_cache_kept);
+    assert_eq!((second.registration.cluster_id, second.seen), (Some(state.cluster_id), index));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_of_another_cluster_does_not_join() {
+    let fake = Fake::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    run_and_stop(&fake, directory.path()).await;
+    let other = Fake::of(ClusterId::from_random([8; 16])).await;
+    let error = Server::start(options(&other, directory.path()), CancellationToken::new()).await;
+    let said = error.expect_err("another cluster").to_string();
+    assert!(said.contains("belongs to cluster"), "{said}");
+    assert!(other.state().registered.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_zookeeper_can_be_told_to_stop() {
+    let fake = Fake::start().await;
+    fake.state().silent = true;
+    let directory = tempfile::tempdir().expect("a directory");
+    let shutdown = CancellationToken::new();
+    let starting = tokio::spawn(Server::start(options(&fake, directory.path()), shutdown.clone()));
+    shutdown.cancel();
+    assert!(matches!(starting.await.expect("no panic"), Err(StartError::Stopped)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_refused_for_good_says_why() {
+    let fake = Fake::start().await;
+    let refusal = yak_model::api::Rejection::new(ErrorCode::ClusterAuthorizationFailed, "no such secret");
+    fake.state().refusals.push_back(refusal);
+    let directory = tempfile::tempdir().expect("a directory");
+    let error = Server::start(options(&fake, directory.path()), CancellationToken::new()).await;
+    let said = error.expect_err("refused").to_string();
+    assert!(said.contains("refused broker 1: no such secret"), "{said}");
+}

@@ -1,0 +1,43 @@
+//! Leases: what lets a leader acknowledge by itself.
+
+use super::*;
+
+fn produce(rig: &mut Rig, acks: Acks, lease_until_ms: u64) -> Result<(), ErrorCode> {
+    let request = ProduceRequest { lease_until_ms, ..rig.request(acks) };
+    let outcome = rig.replica.handle_produce(rig.now_ms, TimestampMs::new(0), &request, &mut [0]);
+    outcome.map(drop).map_err(|refused| refused.code)
+}
+
+#[test]
+fn the_controllers_answer_covers_a_leader_until_it_is_old() {
+    let mut rig = Rig::leader(FlushMode::Os, &[1, 2], 1);
+    rig.now_ms = 999;
+    assert_eq!(produce(&mut rig, Acks::Leader, 1_000), Ok(()));
+    rig.now_ms = 1_000;
+    for acks in [Acks::Leader, Acks::None] {
+        assert_eq!(produce(&mut rig, acks, 1_000), Err(ErrorCode::NotLeaderOrFollower));
+    }
+    assert_eq!(produce(&mut rig, Acks::All, 1_000), Ok(()), "the followers answer for acks=all");
+}
+
+#[test]
+fn so_do_all_followers_in_the_isr() {
+    let mut rig = Rig::leader(FlushMode::Os, &[1, 2, 3], 1);
+    rig.follower(2, 0, 0).unwrap();
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower), "3 is missing");
+    rig.follower(3, 0, 0).unwrap();
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Ok(()));
+    rig.now_ms = LEASE_MS - 1;
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Ok(()));
+    rig.now_ms = LEASE_MS;
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower));
+}
+
+#[test]
+fn and_being_the_only_one_who_may_lead() {
+    let mut rig = Rig::leader(FlushMode::Os, &[1, 2], 2);
+    rig.isr(&[1]);
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Ok(()));
+    rig.change(|record| record.eligible_leader_replicas = ids(&[2]));
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower), "2 may be elected");
+}
