@@ -7,9 +7,9 @@ use yak_model::{BrokerId, DirectoryId};
 
 use super::heartbeat::{read_presence, write_presence};
 use crate::call::{self, Call};
-use crate::json::{Fields, Node, ObjectWriter, Problem};
+use crate::json::{Fields, ObjectWriter, Problem};
 use crate::ops::shared;
-use crate::ops::status::NAME;
+use crate::ops::status::{NAME, list, text};
 use crate::reply::{self, MalformedReply, ReplyBody, Response};
 
 const RECOVERY_STATES: [(&str, RecoveryState); 2] =
@@ -32,17 +32,7 @@ impl Call for ControllerStatus {
     }
 }
 
-/// Reads a list that is as long as the cluster is large.
-fn list<'de, T>(
-    fields: &mut Fields<'de, '_>,
-    name: &'static str,
-    mut read: impl FnMut(&mut Fields<'de, '_>) -> Result<T, Problem>,
-) -> Result<Vec<T>, Problem> {
-    fields.required(name, |node| node.long_array(usize::MAX, |element| read(&mut element.fields()?)))
-}
-
 fn read_report(fields: &mut Fields<'_, '_>) -> Result<ZookeeperReport, Problem> {
-    let text = |node: Node<'_, '_>| Ok(node.string()?.into_owned());
     Ok(ZookeeperReport {
         cluster_id: fields.required("cluster_id", |node| node.parsed())?,
         version: fields.required("version", text)?,
