@@ -6,7 +6,7 @@
 //! a lock). Nothing here reads a clock, a file, a socket, an environment or a source of randomness: the
 //! monotonic time (`now`, in milliseconds from any origin), the wall clock and every id are arguments. Collections
 //! are ordered. The same inputs in the same order give the same state, the same effects and the same answers, on
-//! every machine; the simulation in `tests/sim` lives on that, and so does replaying a journal.
+//! every machine; simulation by seed lives on that, and so does replaying a journal.
 //!
 //! **Time.** `now` never decreases between two calls to the same machine (asserted). The wall clock may jump; it
 //! stamps journal lines and records and decides nothing.

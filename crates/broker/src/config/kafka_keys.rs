@@ -46,7 +46,7 @@ pub(super) static IDLE_KEYS: &[IdleKeys] = &[
         ],
     ),
     ignored(
-        "replication between brokers is not built yet",
+        "replication between brokers and its controller have no such setting yet",
         &[
             "alter.log.dirs.*",
             "auto.leader.rebalance.enable",

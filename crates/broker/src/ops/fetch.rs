@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use yak_model::Offset;
-use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, ReadFrom, Rejection, Reply};
-use yak_model::limits::{MAX_FETCH_BYTES, MAX_FETCH_WAIT_MS};
+use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, ReadFrom, Reply};
+use yak_model::limits::{MAX_FETCH_BYTES, MAX_FETCH_WAIT_MS, at_most_entries};
 use yak_record::Records;
 
 use crate::answer::Answer;
 use crate::broker::Broker;
-use crate::ops::topics::at_most_entries;
-use crate::partitions::{Partition, Read};
 use crate::wakeups::Wait;
 
 /// Reads every entry, and answers when there are `min_bytes`, an error, or `max_wait_ms` have passed.
@@ -79,8 +77,8 @@ fn read_entry(
 ) -> FetchedPartition<Records> {
     let max_bytes = wanted.unwrap_or(0);
     let read = broker.partition(&entry.topic, entry.partition).and_then(|partition| match read_from {
-        ReadFrom::Leader => partition.read(entry.leader_epoch, entry.offset, max_bytes),
-        ReadFrom::Any => read_any(&partition, entry, max_bytes),
+        // A follower does not answer readers yet: the reader goes to the leader.
+        ReadFrom::Leader | ReadFrom::Any => partition.read(entry.leader_epoch, entry.offset, max_bytes),
     });
     let (high_watermark, log_start_offset, records) = match read {
         Ok(read) => {
@@ -96,10 +94,4 @@ fn read_entry(
         log_start_offset,
         records,
     }
-}
-
-/// Reads from whichever replica this is. A follower does not know yet whether it may answer: it refuses with
-/// `NOT_LEADER_OR_FOLLOWER`, and the reader goes to the leader.
-fn read_any(partition: &Partition, entry: &FetchEntry, max_bytes: u64) -> Result<Read, Rejection> {
-    partition.read(entry.leader_epoch, entry.offset, max_bytes)
 }

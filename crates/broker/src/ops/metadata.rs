@@ -1,18 +1,15 @@
 //! Metadata: brokers, topics, leaders; creates a missing topic when the client and the configuration allow it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use yak_core::image::{Image, Topic};
-use yak_model::api::{
-    BrokerMetadata, CreateTopic, CreateTopics, Metadata, MetadataReply, PartitionMetadata, Rejection, Reply,
-    TopicMetadata,
-};
-use yak_model::metadata::PartitionRecord;
-use yak_model::{BrokerId, ErrorCode, TopicName};
+use yak_core::image::Live;
+use yak_model::api::{CreateTopic, CreateTopics, Metadata, MetadataReply, Rejection, Reply, TopicMetadata};
+use yak_model::limits::at_most_entries;
+use yak_model::{ErrorCode, TopicName};
 
 use crate::broker::Broker;
-use crate::ops::topics::{at_most_entries, create};
+use crate::ops::topics::create;
 
 /// How long a client waits for a topic that its metadata request creates.
 const AUTO_CREATE_TIMEOUT_MS: u32 = 10_000;
@@ -43,10 +40,11 @@ pub(crate) fn look(
     created: &BTreeMap<TopicName, AutoCreated>,
 ) -> MetadataReply {
     let image = broker.image();
-    let live = Live { image: &image, suspended: broker.suspended_brokers() };
+    let suspended = broker.suspended_brokers();
+    let live = Live { image: &image, suspended: &suspended };
     let topics = match topics {
-        None => image.topics().map(|topic| Ok(live.describe(topic))).collect(),
-        Some(names) => names.iter().map(|name| live.one_topic(broker, name, created)).collect(),
+        None => image.topics().map(|topic| Ok(live.topic(topic))).collect(),
+        Some(names) => names.iter().map(|name| one_topic(broker, &live, name, created)).collect(),
     };
     MetadataReply { cluster_id: image.cluster_id(), index: image.index(), brokers: live.brokers(), topics }
 }
@@ -80,66 +78,18 @@ pub(crate) async fn auto_create(broker: &Broker, name: &TopicName) -> AutoCreate
     }
 }
 
-/// The image, and who of its live brokers is not to be sent to for now.
-struct Live<'a> {
-    image: &'a Image,
-    suspended: BTreeSet<BrokerId>,
-}
-
-impl Live<'_> {
-    fn is_live(&self, broker: BrokerId) -> bool {
-        self.image.is_live(broker) && !self.suspended.contains(&broker)
-    }
-
-    /// In order of registration.
-    fn brokers(&self) -> Vec<BrokerMetadata> {
-        let live =
-            self.image.brokers_by_registration().into_iter().filter(|broker| self.is_live(broker.id()));
-        live.map(|broker| BrokerMetadata {
-            broker_id: broker.id(),
-            host: broker.registration.host.clone(),
-            port: broker.registration.port,
-            rack: broker.registration.rack.clone(),
-        })
-        .collect()
-    }
-
-    fn one_topic(
-        &self,
-        broker: &Broker,
-        name: &TopicName,
-        created: &BTreeMap<TopicName, AutoCreated>,
-    ) -> Result<TopicMetadata, (TopicName, Rejection)> {
-        match (self.image.topic(name), created.get(name)) {
-            (Some(topic), Some(Ok(Some(Created { similar })))) => {
-                Ok(TopicMetadata { created: true, similar: similar.clone(), ..self.describe(topic) })
-            }
-            (Some(topic), _) => Ok(self.describe(topic)),
-            (None, Some(Err(rejection))) => Err((name.clone(), rejection.clone())),
-            (None, _) => Err((name.clone(), broker.unknown_topic(self.image, name))),
+fn one_topic(
+    broker: &Broker,
+    live: &Live<'_>,
+    name: &TopicName,
+    created: &BTreeMap<TopicName, AutoCreated>,
+) -> Result<TopicMetadata, (TopicName, Rejection)> {
+    match (live.image.topic(name), created.get(name)) {
+        (Some(topic), Some(Ok(Some(Created { similar })))) => {
+            Ok(TopicMetadata { created: true, similar: similar.clone(), ..live.topic(topic) })
         }
-    }
-
-    fn describe(&self, topic: &Topic) -> TopicMetadata {
-        TopicMetadata {
-            name: topic.name().clone(),
-            topic_id: topic.id(),
-            is_internal: topic.name().is_internal(),
-            created: false,
-            similar: None,
-            partitions: topic.partitions().iter().map(|partition| self.partition(partition)).collect(),
-        }
-    }
-
-    fn partition(&self, partition: &PartitionRecord) -> PartitionMetadata {
-        let offline = |replica: &&BrokerId| !self.is_live(**replica);
-        PartitionMetadata {
-            partition: partition.partition,
-            leader: partition.leader.filter(|leader| self.is_live(*leader)),
-            leader_epoch: partition.leader_epoch,
-            replicas: partition.replicas.clone(),
-            in_sync_replicas: partition.in_sync_replicas.clone(),
-            offline_replicas: partition.replicas.iter().filter(offline).copied().collect(),
-        }
+        (Some(topic), _) => Ok(live.topic(topic)),
+        (None, Some(Err(rejection))) => Err((name.clone(), rejection.clone())),
+        (None, _) => Err((name.clone(), broker.unknown_topic(live.image, name))),
     }
 }

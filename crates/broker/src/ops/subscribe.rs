@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use yak_model::MetadataIndex;
 use yak_model::api::{MetadataReply, Rejection, Subscribe, SubscriptionEvent};
+use yak_model::limits::at_most_entries;
 
 use crate::broker::Broker;
 use crate::ops::metadata::look;
-use crate::ops::topics::at_most_entries;
 
 /// How often a subscription says that its broker is alive.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);

@@ -35,6 +35,11 @@ impl Partitions {
             _ => None,
         });
         self.host(newer, &mine.collect::<Vec<_>>(), &mut map)?;
+        for change in &changes {
+            if let Change::Partition(record) = change {
+                self.leave(newer, record, &map);
+            }
+        }
         self.hosted.store(Arc::new(map));
         Ok(())
     }
@@ -69,6 +74,15 @@ impl Partitions {
             }
         }
         Ok(())
+    }
+
+    /// Tells a partition that is here and is no replica any more, so that it neither leads nor follows. Its log stays,
+    /// until the topic goes.
+    fn leave(&self, image: &Image, record: &PartitionRecord, map: &Map) {
+        let Some(topic) = image.topic_by_id(record.topic_id).filter(|_| !self.hosts(record)) else { return };
+        if let Some(Hosted::Online(partition)) = at(map, topic.name(), record.partition) {
+            partition.apply(record, self.min_insync_replicas(topic));
+        }
     }
 
     /// Creates logs, all together, so that they are synced once.

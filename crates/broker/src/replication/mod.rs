@@ -12,6 +12,8 @@ mod following;
 mod isr_changes;
 mod keys;
 mod link;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::StartError;
+pub(crate) use follow::Follower;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use yak_net::{Budget, ConnectionLimits, Host, Listener};
@@ -53,7 +54,7 @@ pub struct Server {
     broker: Arc<Broker>,
     listener: Listener,
     controller: Controller,
-    follower: follow::Follower,
+    follower: Follower,
     /// Removed with its content when the server is dropped (`--ephemeral`).
     temporary: Option<tempfile::TempDir>,
     ready: ready::Ready,

@@ -4,15 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
+use yak_core::partition::LEASE_MS;
 use yak_model::{MetadataIndex, ReplicationKey};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::replication::ReplicationKeys;
 
-/// How long after a heartbeat was *sent* its answer lets a leader acknowledge without its followers: less than the
-/// second after which the zookeeper gives the leadership to another.
-const LEASE_MS: u64 = 800;
 /// Nothing was answered yet.
 const NEVER: u64 = u64::MAX;
 

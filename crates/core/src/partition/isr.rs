@@ -22,7 +22,7 @@ use yak_model::{BrokerEpoch, BrokerId, ErrorCode, PartitionEpoch};
 
 use super::leader::Leader;
 use super::role::RoleState;
-use super::{Replica, ReplicaLog};
+use super::{LAG_TIME_MAX_MS, Replica, ReplicaLog};
 
 /// Between a refusal as ineligible and the next proposal of the same replica.
 const AFTER_REFUSAL_MS: u64 = 200;
@@ -124,7 +124,7 @@ impl<L: ReplicaLog> Replica<L> {
 
     /// Proposes to go on without whoever lags, or proposes once more what may have been lost.
     pub(super) fn propose_in_time(&mut self) {
-        let (now_ms, lag_ms) = (self.now_ms, self.lag_time_max_ms);
+        let now_ms = self.now_ms;
         let RoleState::Leader(leader) = &mut self.role else { return };
         if self.failed.is_some() {
             return;
@@ -136,7 +136,7 @@ impl<L: ReplicaLog> Replica<L> {
                 }
             }
             None => {
-                if let Some(members) = leader.smaller_isr(now_ms, lag_ms) {
+                if let Some(members) = leader.smaller_isr(now_ms, LAG_TIME_MAX_MS) {
                     self.propose(members);
                 }
             }

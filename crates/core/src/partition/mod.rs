@@ -56,8 +56,8 @@ use yak_model::api::Rejection;
 use yak_model::config::FlushMode;
 use yak_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionEpoch, TopicId, TopicPartition};
 
-/// Default of `replica.lag.time.max.ms` here.
-pub const DEFAULT_LAG_TIME_MAX_MS: u64 = 3_000;
+/// A follower that was not caught up for as long leaves the ISR (Kafka's `replica.lag.time.max.ms`, 30 s there).
+pub const LAG_TIME_MAX_MS: u64 = 3_000;
 
 /// What a replica is told once.
 #[derive(Clone, Debug)]
@@ -86,8 +86,6 @@ pub struct Replica<L> {
     /// Everything before it is synced here.
     durable_end: Offset,
     min_insync_replicas: u16,
-    /// A follower that was not caught up for as long leaves the ISR.
-    lag_time_max_ms: u64,
     failed: Option<String>,
     waiters: Waiters,
     effects: Effects,
@@ -109,7 +107,6 @@ impl<L: ReplicaLog> Replica<L> {
             leader_epoch: LeaderEpoch::UNKNOWN,
             partition_epoch: None,
             min_insync_replicas,
-            lag_time_max_ms: DEFAULT_LAG_TIME_MAX_MS,
             failed: None,
             waiters: Waiters::default(),
             effects: Effects::default(),
@@ -155,11 +152,6 @@ impl<L: ReplicaLog> Replica<L> {
     /// When [`Replica::handle_time`] wants to be called, on the clock of `now`. It may be earlier than needed.
     pub fn next_deadline(&self) -> Option<u64> {
         self.waiters.next_deadline()
-    }
-
-    /// `replica.lag.time.max.ms` is now this.
-    pub const fn set_lag_time_max_ms(&mut self, lag_time_max_ms: u64) {
-        self.lag_time_max_ms = lag_time_max_ms;
     }
 
     /// Whether [`Replica::handle_time`] is to be called now and then, deadline or not: it leads others, and must notice

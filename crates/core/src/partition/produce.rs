@@ -6,7 +6,8 @@ use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 
 use super::{AppendFailure, Appended, Replica, ReplicaLog, Token};
 
-/// How long an answer of the controller, or a fetch of a follower, covers a leader that acknowledges by itself.
+/// How long an answer of the controller, counted from when its heartbeat was *sent*, or a fetch of a follower covers a
+/// leader that acknowledges by itself: less than the second after which the controller lets another lead.
 pub const LEASE_MS: u64 = 800;
 
 /// How a produce is meant.

@@ -33,7 +33,7 @@ impl Call for Status {
 }
 
 /// Reads a list that is as long as the cluster is large.
-fn list<'de, T>(
+pub(crate) fn list<'de, T>(
     fields: &mut Fields<'de, '_>,
     name: &'static str,
     mut read: impl FnMut(&mut Fields<'de, '_>) -> Result<T, Problem>,
@@ -41,7 +41,8 @@ fn list<'de, T>(
     fields.required(name, |node| node.long_array(usize::MAX, |element| read(&mut element.fields()?)))
 }
 
-fn text(node: Node<'_, '_>) -> Result<String, Problem> {
+/// Reads a text of any length.
+pub(crate) fn text(node: Node<'_, '_>) -> Result<String, Problem> {
     Ok(node.string()?.into_owned())
 }
 

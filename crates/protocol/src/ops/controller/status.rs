@@ -3,28 +3,45 @@
 use bytes::BytesMut;
 use yak_model::api::{SessionReport, ZookeeperReport};
 use yak_model::metadata::{PartitionRecord, RecoveryState};
-use yak_model::{BrokerId, DirectoryId};
+use yak_model::{BrokerId, DirectoryId, MetadataIndex};
 
 use super::heartbeat::{read_presence, write_presence};
 use crate::call::{self, Call};
-use crate::json::{Fields, Node, ObjectWriter, Problem};
+use crate::json::{Fields, ObjectWriter, Problem};
 use crate::ops::shared;
-use crate::ops::status::NAME;
+use crate::ops::status::{NAME, list, text};
 use crate::reply::{self, MalformedReply, ReplyBody, Response};
 
 const RECOVERY_STATES: [(&str, RecoveryState); 2] =
     [("recovered", RecoveryState::Recovered), ("recovering", RecoveryState::Recovering)];
 
 /// Asks a zookeeper for its status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ControllerStatus;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControllerStatus {
+    /// The highest journal index that the asking broker has ever seen: a journal that ends before it is an older one,
+    /// and its zookeeper must serve nobody.
+    pub seen: Option<MetadataIndex>,
+    /// `cluster.secret`, if the broker has one.
+    pub secret: Option<String>,
+}
+
+/// Reads a request.
+pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<ControllerStatus, Problem> {
+    Ok(ControllerStatus {
+        seen: shared::index(fields, "seen")?,
+        secret: fields.optional("secret", |node| node.label())?,
+    })
+}
 
 impl Call for ControllerStatus {
     type Reply = ZookeeperReport;
     const OPERATION: &'static str = NAME;
 
     fn encode_request(&self, out: &mut BytesMut, id: Option<u64>) {
-        call::encode_request(out, id, NAME, |_| {});
+        call::encode_request(out, id, NAME, |object| {
+            object.optional("seen", self.seen.map(MetadataIndex::get).as_ref());
+            object.optional("secret", self.secret.as_ref());
+        });
     }
 
     fn parse_reply(line: &[u8]) -> Result<Response<ZookeeperReport>, MalformedReply> {
@@ -32,17 +49,7 @@ impl Call for ControllerStatus {
     }
 }
 
-/// Reads a list that is as long as the cluster is large.
-fn list<'de, T>(
-    fields: &mut Fields<'de, '_>,
-    name: &'static str,
-    mut read: impl FnMut(&mut Fields<'de, '_>) -> Result<T, Problem>,
-) -> Result<Vec<T>, Problem> {
-    fields.required(name, |node| node.long_array(usize::MAX, |element| read(&mut element.fields()?)))
-}
-
 fn read_report(fields: &mut Fields<'_, '_>) -> Result<ZookeeperReport, Problem> {
-    let text = |node: Node<'_, '_>| Ok(node.string()?.into_owned());
     Ok(ZookeeperReport {
         cluster_id: fields.required("cluster_id", |node| node.parsed())?,
         version: fields.required("version", text)?,

@@ -1,0 +1,328 @@
+//! Several brokers in one process, over real sockets and directories, with one zookeeper between them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use clap::Parser as _;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use yak_core::controller::FenceBroker;
+use yak_log::{Background, DirectoryOptions, LogConfig, LogDirectory, OnDamage, RealDir};
+use yak_model::api::*;
+use yak_model::{
+    BrokerId, DirectoryId, IncarnationId, Offset, PartitionIndex, ReplicationKey, TopicName, TopicPartition,
+};
+use yak_net::{Budget, ConnectionLimits, Host, Listener};
+use yak_record::{BatchBuilder, Compression, RecordParts};
+use yak_zookeeper::{Handle, Zookeeper};
+
+use crate::answer::Answer;
+use crate::args::BrokerArgs;
+use crate::broker::{Broker, Parts};
+use crate::clock::Clock;
+use crate::config::load;
+use crate::connection::Connections;
+use crate::partitions::{Partition, Partitions};
+use crate::server::Follower;
+use crate::session::Membership;
+use crate::{ops, random, replication};
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The topic of most tests.
+pub(super) fn topic() -> TopicName {
+    "t".parse().expect("a topic")
+}
+
+/// A zookeeper and brokers.
+pub(super) struct Rig {
+    directory: tempfile::TempDir,
+    zookeeper: Zookeeper,
+    pub(super) key: ReplicationKey,
+    overrides: Vec<String>,
+}
+
+/// A running broker. Dropping its tasks without a word is its crash.
+pub(super) struct Node {
+    pub(super) broker: Arc<Broker>,
+    pub(super) address: SocketAddr,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    follower: Option<Follower>,
+    tracker: TaskTracker,
+}
+
+impl Rig {
+    /// With these overrides of every broker's configuration.
+    pub(super) fn new(overrides: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let home = Arc::new(RealDir::create(directory.path().join("zookeeper")).expect("a directory"));
+        let options = yak_zookeeper::Options { durable: false, ..yak_zookeeper::Options::default() };
+        let zookeeper = Zookeeper::start(home, options).expect("a zookeeper");
+        let key = ReplicationKey::from_random([7; 16]);
+        let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+        Self { directory, zookeeper, key, overrides }
+    }
+
+    pub(super) fn handle(&self) -> Handle {
+        self.zookeeper.handle()
+    }
+
+    fn path(&self, id: i32) -> PathBuf {
+        self.directory.path().join(format!("broker-{id}"))
+    }
+
+    /// The bytes of a partition's log files, in order.
+    pub(super) fn log_bytes(&self, id: i32, partition: i32) -> Vec<u8> {
+        let path = self.path(id).join(format!("t-{partition}"));
+        let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(path).expect("a log").map(|entry| entry.expect("readable").path()).collect();
+        files.retain(is_log);
+        files.sort();
+        files.iter().flat_map(|file| std::fs::read(file).expect("readable")).collect()
+    }
+
+    /// Starts a broker on what its directory has.
+    pub(super) async fn start(&self, id: i32) -> Node {
+        self.start_with(id, self.key).await
+    }
+
+    /// The same with another key than the cluster's.
+    pub(super) async fn start_with(&self, id: i32, key: ReplicationKey) -> Node {
+        let config = configuration(id, &self.path(id), &self.overrides);
+        let clock = Clock::start();
+        let dir = Arc::new(RealDir::create(self.path(id)).expect("a directory"));
+        let handle = self.handle();
+        let options = self.directory_options(config.config.node_id, clock);
+        let directory = Arc::new(LogDirectory::open(dir, options).expect("a log directory"));
+        let partitions =
+            Partitions::new(config.config.node_id, Arc::clone(&directory), &config.config, clock);
+        partitions.open(&handle.image()).expect("logs");
+        let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+        let address = listener.address();
+        let registration = RegisterBroker {
+            broker_id: config.config.node_id,
+            incarnation_id: IncarnationId::from_random(random::bytes()),
+            cluster_id: directory.meta().map(|meta| meta.cluster_id),
+            directory_ids: vec![directory.directory_id()],
+            host: "127.0.0.1".to_owned(),
+            port: address.port(),
+            rack: None,
+            proof: LogProof { undamaged: true, page_cache_kept: true },
+        };
+        let broker_id = config.config.node_id;
+        let registered = handle.submit(registration).await.expect("registered");
+        let unfence = UnfenceBroker { broker_id, broker_epoch: registered.broker_epoch };
+        let stop = CancellationToken::new();
+        let broker = Broker::new(Parts {
+            config: config.config,
+            settings: config.settings,
+            clock,
+            directory,
+            partitions,
+            zookeeper: handle.clone(),
+            membership: Membership::embedded(clock),
+            stopping: stop.clone(),
+            epoch: registered.broker_epoch,
+            image: Arc::default(),
+        });
+        broker.membership.keys().set(key);
+        broker.apply(handle.image()).expect("applied");
+        let broker = Arc::new(broker);
+        let follower = Some(Follower::start(Arc::clone(&broker)));
+        handle.submit(unfence).await.expect("unfenced");
+        let tracker = TaskTracker::new();
+        let host = Host {
+            limits: Arc::new(ConnectionLimits::default()),
+            budget: Budget::new(usize::MAX / 2),
+            shutdown: stop.clone(),
+            tracker: tracker.clone(),
+        };
+        let connections = Arc::new(Connections::new(Arc::clone(&broker)));
+        let tasks = vec![
+            tokio::spawn(listener.serve(connections, host)),
+            tokio::spawn(replication::run(Arc::clone(&broker), stop.clone())),
+        ];
+        Node { broker, address, stop, tasks, follower, tracker }
+    }
+
+    fn directory_options(&self, broker_id: BrokerId, clock: Clock) -> DirectoryOptions {
+        DirectoryOptions {
+            broker_id,
+            cluster_id: Some(self.handle().image().cluster_id()),
+            new_directory_id: DirectoryId::from_random(random::bytes()),
+            reserve_bytes: 0,
+            now: clock.wall(),
+            background: Background::Thread,
+        }
+    }
+
+    /// Adds records to partition 0 of a broker that does not run, as if it had taken them in its last epoch and died
+    /// before anybody fetched them.
+    pub(super) fn append_to_log_of(&self, id: i32, count: usize) {
+        let (clock, record) = (Clock::start(), self.record(0));
+        let dir = Arc::new(RealDir::create(self.path(id)).expect("a directory"));
+        let options = self.directory_options(BrokerId::new(id), clock);
+        let directory = LogDirectory::open(dir, options).expect("a log directory");
+        let partition = TopicPartition::new(record.topic, record.partition);
+        let opened = directory.open_log(&partition, record.topic_id, LogConfig::default(), OnDamage::Refuse);
+        let (mut log, _) = opened.expect("a log");
+        let epoch = log.latest_epoch().expect("it has records");
+        for number in 0..count {
+            let mut batch = one_record(&format!("never replicated {number}"));
+            log.append_as_leader(&mut batch, epoch, clock.wall()).expect("appended");
+        }
+        directory.close(vec![log], None).expect("closed");
+    }
+
+    /// Brokers 1 to `count`, and topic `t` with as many replicas.
+    pub(super) async fn cluster(&self, count: i32, partitions: i32, configs: &[(&str, &str)]) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        for id in 1..=count {
+            nodes.push(self.start(id).await);
+        }
+        create_topic(&nodes[0], partitions, i16::try_from(count).ok(), configs).await;
+        for node in &nodes {
+            until("the topic is everywhere", || node.broker.image().topic(&topic()).is_some()).await;
+        }
+        nodes
+    }
+
+    /// What a zookeeper does when a broker dies.
+    pub(super) async fn fence(&self, node: &Node) {
+        let broker_epoch = node.broker.epoch();
+        let fence = FenceBroker { broker_id: node.broker.id(), broker_epoch, reason: "it died".to_owned() };
+        self.handle().submit(fence).await.expect("fenced");
+    }
+
+    /// The number of the leader of a partition, once there is one.
+    pub(super) async fn leader(&self, partition: i32) -> i32 {
+        let mut leader = None;
+        until("somebody leads", || {
+            leader = self.record(partition).leader;
+            leader.is_some()
+        })
+        .await;
+        leader.expect("waited for").get()
+    }
+
+    /// A partition's record.
+    pub(super) fn record(&self, partition: i32) -> yak_model::metadata::PartitionRecord {
+        let image = self.handle().image();
+        let topic = image.topic(&topic()).expect("the topic");
+        topic.partition(PartitionIndex::new(partition)).expect("the partition").as_ref().clone()
+    }
+}
+
+impl Node {
+    pub(super) fn partition(&self, partition: i32) -> Arc<Partition> {
+        self.broker.partition(&topic(), PartitionIndex::new(partition)).expect("it is here")
+    }
+
+    pub(super) fn end(&self, partition: i32) -> Offset {
+        self.partition(partition).reader().log_end()
+    }
+
+    /// Produces by a call, and waits for the acknowledgement.
+    pub(super) async fn produce(
+        &self,
+        partition: i32,
+        value: &str,
+        acks: Acks,
+    ) -> Result<Produced, Rejection> {
+        let batches = one_record(value);
+        let entry = ProduceEntry {
+            topic: topic(),
+            partition: Some(PartitionIndex::new(partition)),
+            leader_epoch: None,
+            batches,
+        };
+        let request = Produce { acks, timeout_ms: 5_000, entries: vec![entry] };
+        let reply = match ops::produce::produce(&self.broker, request) {
+            Answer::Now(outcome) => outcome,
+            Answer::Later(outcome) => outcome.await,
+        };
+        let result = reply?.body.partitions.pop().expect("one");
+        result.map_err(|refused| refused.rejection)
+    }
+
+    /// Ends everything at once, telling nobody. What was written is on disk.
+    pub(super) async fn crash(mut self) {
+        self.stop.cancel();
+        for task in self.tasks.drain(..) {
+            task.await.expect("no panic");
+        }
+        self.tracker.close();
+        self.tracker.wait().await;
+        if let Some(follower) = self.follower.take() {
+            tokio::task::spawn_blocking(move || follower.stop()).await.expect("no panic");
+        }
+        for partition in self.broker.partitions.online() {
+            drop(partition.close());
+        }
+    }
+}
+
+/// Creates topic `t`; without a replication factor it wants the broker's default, and has the brokers that there are.
+pub(super) async fn create_topic(
+    node: &Node,
+    partitions: i32,
+    replication_factor: Option<i16>,
+    configs: &[(&str, &str)],
+) {
+    let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let create = CreateTopic {
+        name: "t".to_owned(),
+        partitions: Some(partitions),
+        replication_factor,
+        assignment: None,
+        configs,
+    };
+    let request = CreateTopics { topics: vec![create], validate_only: false, timeout_ms: 10_000 };
+    let reply = ops::topics::create_topics(Arc::clone(&node.broker), request).await.expect("created");
+    assert!(reply.body.topics.iter().all(Result::is_ok), "{reply:?}");
+}
+
+fn one_record(value: &str) -> BytesMut {
+    let mut builder = BatchBuilder::new();
+    builder.push(&RecordParts { timestamp: None, key: None, value: Some(value.as_bytes()), headers: &[] });
+    builder.finish(Compression::None, None)
+}
+
+fn configuration(id: i32, data: &Path, overrides: &[String]) -> crate::config::Loaded {
+    let (id, data) = (id.to_string(), data.display().to_string());
+    let mut words = vec!["yak-broker", "--standalone", "--id", &id, "--data", &data, "--port", "0"];
+    for text in overrides {
+        words.extend(["--override", text]);
+    }
+    let args = BrokerArgs::try_parse_from(words).expect("a command line");
+    load(&args, []).expect("a configuration")
+}
+
+/// Waits for a condition.
+#[track_caller]
+pub(super) fn until<'a>(
+    what: &'a str,
+    mut is_so: impl FnMut() -> bool + 'a,
+) -> impl Future<Output = ()> + 'a {
+    let place = std::panic::Location::caller();
+    async move {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < deadline, "{place}: not within {PATIENCE:?}: {what}");
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// Broker ids as numbers.
+pub(super) fn numbers(ids: &[BrokerId]) -> Vec<i32> {
+    ids.iter().map(|id| id.get()).collect()
+}
