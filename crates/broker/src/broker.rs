@@ -1,6 +1,5 @@
 //! The broker: what every operation works with.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -161,19 +160,9 @@ impl Broker {
         })
     }
 
-    /// Tells of each index that this broker works by, and when somebody is suspended or no longer.
+    /// Tells of each index that this broker works by.
     pub(crate) fn followed_index(&self) -> watch::Receiver<MetadataIndex> {
         self.applied.subscribe()
-    }
-
-    /// Live brokers whose connection to the zookeeper broke a moment ago: until it is decided whether they live, clients
-    /// are not sent to them. Whoever changes this set notifies [`Broker::followed_index`].
-    #[expect(
-        clippy::unused_self,
-        reason = "the embedded zookeeper is never cut off, so there is no state yet"
-    )]
-    pub(crate) const fn suspended_brokers(&self) -> BTreeSet<BrokerId> {
-        BTreeSet::new()
     }
 
     /// What topics get that leave it open.

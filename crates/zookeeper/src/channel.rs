@@ -73,7 +73,7 @@ impl Publisher {
 
     /// Shows which brokers have lost their connection to the controller and may yet come back in time.
     pub fn suspend(&self, brokers: BTreeSet<BrokerId>) {
-        self.shared.suspended.store(Arc::new(brokers));
+        self.shared.suspended.send_replace(Arc::new(brokers));
     }
 
     /// Says how it ended. The first word counts; to be said before the [`Submissions`] are dropped.
@@ -137,9 +137,13 @@ mod tests {
     async fn suspended_brokers_are_shown_until_they_are_not() {
         let (handle, _submissions, publisher) = Handle::channel(Image::default());
         assert!(handle.suspended().is_empty());
+        let mut changes = handle.suspensions();
         publisher.suspend(BTreeSet::from([BrokerId::new(2)]));
         assert!(handle.suspended().contains(&BrokerId::new(2)));
+        assert!(changes.has_changed().expect("the handle lives"));
+        changes.mark_unchanged();
         publisher.suspend(BTreeSet::new());
+        assert!(changes.has_changed().expect("the handle lives"));
         assert!(handle.suspended().is_empty());
     }
 }

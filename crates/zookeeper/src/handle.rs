@@ -37,7 +37,7 @@ pub(crate) enum Message {
 pub(crate) struct Shared {
     pub(crate) image: ArcSwap<Image>,
     pub(crate) elections: ArcSwap<Elections>,
-    pub(crate) suspended: ArcSwap<BTreeSet<BrokerId>>,
+    pub(crate) suspended: watch::Sender<Arc<BTreeSet<BrokerId>>>,
     pub(crate) ended: OnceLock<Ended>,
 }
 
@@ -46,7 +46,7 @@ impl Shared {
         Self {
             image: ArcSwap::new(image),
             elections: ArcSwap::new(elections),
-            suspended: ArcSwap::default(),
+            suspended: watch::Sender::default(),
             ended: OnceLock::new(),
         }
     }
@@ -77,7 +77,13 @@ impl Handle {
     /// lead counts as leaderless meanwhile.
     #[must_use]
     pub fn suspended(&self) -> Arc<BTreeSet<BrokerId>> {
-        self.shared.suspended.load_full()
+        Arc::clone(&self.shared.suspended.borrow())
+    }
+
+    /// Tells of each change of [`Handle::suspended`].
+    #[must_use]
+    pub fn suspensions(&self) -> watch::Receiver<Arc<BTreeSet<BrokerId>>> {
+        self.shared.suspended.subscribe()
     }
 
     /// Tells of each new image; images that come faster than they are looked at are skipped.
@@ -133,7 +139,7 @@ impl Handle {
 
     /// Shows which brokers are suspended.
     pub(crate) fn suspend(&self, brokers: BTreeSet<BrokerId>) {
-        self.shared.suspended.store(Arc::new(brokers));
+        self.shared.suspended.send_replace(Arc::new(brokers));
     }
 
     pub(crate) fn outcome(&self) -> Ended {

@@ -40,7 +40,7 @@ pub(crate) fn look(
     created: &BTreeMap<TopicName, AutoCreated>,
 ) -> MetadataReply {
     let image = broker.image();
-    let suspended = broker.suspended_brokers();
+    let suspended = broker.zookeeper.suspended();
     let live = Live { image: &image, suspended: &suspended };
     let topics = match topics {
         None => image.topics().map(|topic| Ok(live.topic(topic))).collect(),

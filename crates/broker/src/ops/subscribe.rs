@@ -1,14 +1,14 @@
 //! Subscribe: the metadata of topics, and again whenever something of it has changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use yak_model::MetadataIndex;
 use yak_model::api::{MetadataReply, Rejection, Subscribe, SubscriptionEvent};
 use yak_model::limits::at_most_entries;
+use yak_model::{BrokerId, MetadataIndex};
 
 use crate::broker::Broker;
 use crate::ops::metadata::look;
@@ -22,6 +22,7 @@ pub(crate) struct Subscription {
     broker: Arc<Broker>,
     request: Subscribe,
     applied: watch::Receiver<MetadataIndex>,
+    suspensions: watch::Receiver<Arc<BTreeSet<BrokerId>>>,
     /// What the subscriber knows.
     known: Option<MetadataReply>,
     alive: Interval,
@@ -33,23 +34,26 @@ impl Subscription {
     pub(crate) fn start(broker: Arc<Broker>, request: Subscribe) -> Result<Self, Rejection> {
         at_most_entries(request.topics.as_ref().map_or(0, Vec::len))?;
         let applied = broker.followed_index();
+        let suspensions = broker.zookeeper.suspensions();
         let mut alive = interval(ALIVE_EVERY);
         // A reader that was slow gets one sign of life, not all that it missed.
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         alive.reset();
-        Ok(Self { broker, request, applied, known: None, alive })
+        Ok(Self { broker, request, applied, suspensions, known: None, alive })
     }
 
     /// The next event, waiting for it; `None` when the broker ends. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<SubscriptionEvent> {
         loop {
-            self.applied.borrow_and_update();
+            self.applied.mark_unchanged();
+            self.suspensions.mark_unchanged();
             if let Some(news) = self.news() {
                 return Some(SubscriptionEvent::Metadata(news));
             }
             tokio::select! {
                 biased;
                 changed = self.applied.changed() => changed.ok()?,
+                changed = self.suspensions.changed() => changed.ok()?,
                 _ = self.alive.tick() => return Some(SubscriptionEvent::Alive),
             }
         }
