@@ -72,6 +72,10 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "MS", value_parser = parse_millis)]
     pub(crate) timeout_ms: Option<u64>,
 
+    /// Which replica is read: the leader, or any that is in sync [default: leader]
+    #[arg(long, value_name = "REPLICA", value_enum)]
+    pub(crate) read_from: Option<ReadFromArg>,
+
     /// Which records of transactions are shown [default: read_uncommitted]
     #[arg(long, value_name = "LEVEL", value_enum)]
     pub(crate) isolation_level: Option<IsolationArg>,
@@ -115,6 +119,17 @@ pub enum Field {
     Key,
     /// The value, which is always printed.
     Value,
+}
+
+/// Which replica is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ReadFromArg {
+    /// The leader.
+    #[default]
+    Leader,
+    /// An in-sync follower, if there is one.
+    Any,
 }
 
 /// Which records of transactions are shown.

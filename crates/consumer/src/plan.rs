@@ -6,9 +6,9 @@ use yak_cli::human::{parse_millis, parse_size};
 use yak_cli::properties::Properties;
 use yak_cli::{Failure, parse};
 use yak_client::{ClientConfig, ConsumerConfig, OutOfRange};
-use yak_model::api::{Isolation, TailStart};
+use yak_model::api::{Isolation, ReadFrom, TailStart};
 
-use crate::args::{ConsumerArgs, IsolationArg, ReadingArgs};
+use crate::args::{ConsumerArgs, IsolationArg, ReadFromArg, ReadingArgs};
 use crate::start::Range;
 
 /// How long nobody may answer before a consumer whose work has an end gives up: as long as a producer tries.
@@ -77,6 +77,10 @@ fn consumer_config(
     let max_wait = properties.take("fetch.max.wait.ms", parse_millis)?;
     let defaults = ConsumerConfig::default();
     Ok(ConsumerConfig {
+        read_from: match args.read_from.unwrap_or_default() {
+            ReadFromArg::Leader => ReadFrom::Leader,
+            ReadFromArg::Any => ReadFrom::Any,
+        },
         isolation: match args.isolation_level.or(isolation).unwrap_or_default() {
             IsolationArg::ReadUncommitted => Isolation::ReadUncommitted,
             IsolationArg::ReadCommitted => Isolation::ReadCommitted,
@@ -135,6 +139,8 @@ mod tests {
         let plan_of = |line| plan(line).unwrap().consumer;
         assert_eq!(plan_of("-X isolation.level=read_committed").isolation, Isolation::ReadCommitted);
         assert_eq!(plan_of("--isolation-level read_committed").isolation, Isolation::ReadCommitted);
+        assert_eq!(plan_of("").read_from, ReadFrom::Leader);
+        assert_eq!(plan_of("--read-from any").read_from, ReadFrom::Any);
         assert_eq!(plan_of("-X fetch.max.bytes=2MiB").fetch_bytes, 2 << 20);
         for (line, message) in [
             ("-X group.id=g", "-X group.id: consumer groups are not supported yet"),

@@ -76,10 +76,9 @@ fn read_entry(
     wanted: Option<u64>,
 ) -> FetchedPartition<Records> {
     let max_bytes = wanted.unwrap_or(0);
-    let read = broker.partition(&entry.topic, entry.partition).and_then(|partition| match read_from {
-        // A follower does not answer readers yet: the reader goes to the leader.
-        ReadFrom::Leader | ReadFrom::Any => partition.read(entry.leader_epoch, entry.offset, max_bytes),
-    });
+    let read = broker
+        .partition(&entry.topic, entry.partition)
+        .and_then(|partition| partition.read_from(read_from, entry.leader_epoch, entry.offset, max_bytes));
     let (high_watermark, log_start_offset, records) = match read {
         Ok(read) => {
             let records = if wanted.is_some() { read.records } else { Records::EMPTY };

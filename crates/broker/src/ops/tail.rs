@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use tokio::sync::watch;
-use yak_model::api::{OffsetSpec, Rejection, Tail, TailStart};
+use yak_model::api::{OffsetSpec, ReadFrom, Rejection, Tail, TailStart};
 use yak_model::{ErrorCode, MetadataIndex, Offset, PartitionIndex, TopicName};
 use yak_record::Records;
 
@@ -90,8 +90,9 @@ impl Tailing {
                     continue;
                 }
                 let partition = self.broker.partition(topic, index)?;
-                let next = begin(&partition, from)?;
-                let stop = if self.request.stop_at_end { Some(end(&partition)?) } else { None };
+                let who = self.request.read_from;
+                let next = begin(&partition, who, from)?;
+                let stop = if self.request.stop_at_end { Some(end(&partition, who)?) } else { None };
                 self.cursors.push(Cursor { partition, next, stop });
             }
         }
@@ -130,6 +131,7 @@ impl Tailing {
 
     /// Looks at every partition once, in turn.
     fn read(&mut self) -> Result<Option<Chunk>, Rejection> {
+        let who = self.request.read_from;
         for _ in 0..self.cursors.len() {
             let at = self.turn % self.cursors.len();
             self.turn = at + 1;
@@ -137,11 +139,11 @@ impl Tailing {
             if cursor.is_done() {
                 continue;
             }
-            let read = match cursor.partition.read(None, cursor.next, CHUNK_BYTES) {
+            let read = match cursor.partition.read_from(who, None, cursor.next, CHUNK_BYTES) {
                 Err(rejection) if rejection.code == ErrorCode::OffsetOutOfRange => {
                     // Retention or delete-records took what came next; go on with what is there.
                     cursor.next = cursor.next.max(cursor.partition.reader().log_start());
-                    cursor.partition.read(None, cursor.next, CHUNK_BYTES)?
+                    cursor.partition.read_from(who, None, cursor.next, CHUNK_BYTES)?
                 }
                 read => read?,
             };
@@ -185,28 +187,33 @@ impl Cursor {
     }
 }
 
-fn end(partition: &Partition) -> Result<Offset, Rejection> {
+fn end(partition: &Partition, who: ReadFrom) -> Result<Offset, Rejection> {
+    if who == ReadFrom::Any {
+        // Of a follower, as far as it knows.
+        let first = partition.reader().log_start();
+        return Ok(partition.read_from(who, None, first, 0)?.high_watermark);
+    }
     let latest = partition.offset_at(None, OffsetSpec::Latest)?;
     Ok(latest.map_or(Offset::ZERO, |latest| latest.offset))
 }
 
-fn begin(partition: &Partition, from: TailStart) -> Result<Offset, Rejection> {
+fn begin(partition: &Partition, who: ReadFrom, from: TailStart) -> Result<Offset, Rejection> {
     let first = partition.reader().log_start();
     match from {
         TailStart::Beginning => Ok(first),
-        TailStart::End => end(partition),
+        TailStart::End => end(partition, who),
         TailStart::Last(count) => {
             let back = i64::try_from(count).unwrap_or(i64::MAX);
-            let end = end(partition)?;
+            let end = end(partition, who)?;
             Ok(Offset::new(end.get().saturating_sub(back)).max(first))
         }
         TailStart::Time(time) => match partition.offset_at(None, OffsetSpec::Time(time))? {
             Some(found) => Ok(found.offset),
-            None => end(partition),
+            None => end(partition, who),
         },
         TailStart::Offset(offset) => {
             // Says precisely why, if it is not there.
-            partition.read(None, offset, 1)?;
+            partition.read_from(who, None, offset, 1)?;
             Ok(offset)
         }
     }

@@ -75,8 +75,9 @@ impl Consumer {
     fn refused(&mut self, slot: usize, rejection: Rejection) {
         let partition = &mut self.partitions[slot];
         partition.is_lost = false;
-        if !partition.is_leader_only && partition.source != partition.leader.map(|(leader, _)| leader) {
-            // The follower is none (any more), or is behind: the leader knows.
+        let is_follower = partition.source != partition.leader.map(|(leader, _)| leader);
+        if is_follower && rejection.code != ErrorCode::OffsetNotAvailable {
+            // The follower is none, or not in sync (any more): the leader knows.
             partition.is_leader_only = true;
             return self.update_source(slot);
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use yak_log::TimestampedOffset;
-use yak_model::api::{OffsetSpec, Rejection};
+use yak_model::api::{OffsetSpec, ReadFrom, Rejection};
 use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 use yak_record::Records;
 
@@ -41,6 +41,30 @@ impl Partition {
             let bound = self.lock().replica.check_fetch(leader_epoch, offset)?;
             (bound.high_watermark, bound.log_start_offset)
         };
+        self.read_below((high_watermark, log_start_offset), offset, max_bytes)
+    }
+
+    /// The same for a reader that may be content with any in-sync replica.
+    pub(crate) fn read_from(
+        &self,
+        read_from: ReadFrom,
+        leader_epoch: Option<LeaderEpoch>,
+        offset: Offset,
+        max_bytes: u64,
+    ) -> Result<Read, Rejection> {
+        if read_from == ReadFrom::Leader {
+            return self.read(leader_epoch, offset, max_bytes);
+        }
+        let bound = self.lock().replica.check_fetch_any(leader_epoch, offset)?;
+        self.read_below((bound.high_watermark, bound.log_start_offset), offset, max_bytes)
+    }
+
+    fn read_below(
+        &self,
+        (high_watermark, log_start_offset): (Offset, Offset),
+        offset: Offset,
+        max_bytes: u64,
+    ) -> Result<Read, Rejection> {
         let records = if offset < high_watermark {
             let read = self.reader.read(offset, max_bytes, high_watermark);
             read.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))?
