@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use yak_model::api::{
     Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch,
     FetchReply, FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata,
-    MetadataReply, OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, RefusedListOffsets,
-    RefusedProduce, RegisterReply, Rejection, Reply, Subscribe, SubscriptionEvent, TopicMetadata,
+    MetadataReply, OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, ReadFrom,
+    RefusedListOffsets, RefusedProduce, RegisterReply, Rejection, Reply, Subscribe, SubscriptionEvent,
+    TopicMetadata,
 };
 use yak_model::{
     BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
@@ -123,6 +124,7 @@ impl Connection {
                 return None;
             }
             Fault::RejectAfter(code) => reply = Some(error_line(id, &Rejection::new(code, "by script"))),
+            Fault::Swallow => return Some(()),
             Fault::Slow(pause) => tokio::time::sleep(pause).await,
             _ => {}
         }
@@ -216,7 +218,7 @@ impl Connection {
                 leader: found.leader,
                 leader_epoch: found.leader_epoch,
                 replicas: found.leader.into_iter().collect(),
-                in_sync_replicas: found.leader.into_iter().collect(),
+                in_sync_replicas: found.leader.iter().chain(&found.followers).copied().collect(),
                 offline_replicas: vec![],
             };
             let partitions = partitions.iter().enumerate().map(partition).collect();
@@ -246,9 +248,10 @@ impl Connection {
         state: &State,
         topic: &TopicName,
         partition: PartitionIndex,
+        is_any: bool,
     ) -> Result<(), Rejection> {
         let found = find(state, topic, partition)?;
-        if found.leader == Some(self.id) {
+        if found.leader == Some(self.id) || (is_any && found.followers.contains(&self.id)) {
             return Ok(());
         }
         let rejection = Rejection::new(ErrorCode::NotLeaderOrFollower, "another broker leads");
@@ -276,7 +279,7 @@ impl Connection {
                     partition: Some(index),
                     rejection,
                 };
-                self.check_leader(&state, &entry.topic, index).map_err(refused)?;
+                self.check_leader(&state, &entry.topic, index, false).map_err(refused)?;
                 let log = &mut find_mut(&mut state, &entry.topic, index).log;
                 let (base_offset, count) = log
                     .append(&entry.batches)
@@ -311,6 +314,9 @@ impl Connection {
             let is_something = |fetched: &FetchedPartition<Vec<u8>>| {
                 fetched.records.as_ref().map_or(true, |records| !records.is_empty())
             };
+            if partitions.iter().any(is_something) {
+                self.state.lock().unwrap().fetched_from.push(self.id);
+            }
             if partitions.iter().any(is_something) || timeout_at(deadline, appended).await.is_err() {
                 let mut out = BytesMut::new();
                 FetchEncoder::default().encode(&mut out, id, request, &Reply::new(FetchReply { partitions }));
@@ -331,7 +337,9 @@ impl Connection {
                 log_start_offset: unknown,
                 records: Err(rejection),
             };
-            if let Err(rejection) = self.check_leader(&state, &topic, partition) {
+            if let Err(rejection) =
+                self.check_leader(&state, &topic, partition, fetch.read_from == ReadFrom::Any)
+            {
                 return refused(rejection);
             }
             let log = &find(&state, &topic, partition).unwrap().log;

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Reject(ErrorCode),
     /// Done, refused all the same.
     RejectAfter(ErrorCode),
+    /// Done, and never answered; later requests are.
+    Swallow,
     /// Done, and answered so much later.
     Slow(Duration),
     /// Never answered.
@@ -54,6 +56,8 @@ pub(crate) struct State {
     pub(crate) registered: Vec<(String, String)>,
     /// Brokers that take what they are sent and say nothing more, as a stopped process does.
     pub(crate) hung: BTreeSet<BrokerId>,
+    /// Who answered fetches with records.
+    pub(crate) fetched_from: Vec<BrokerId>,
     pub(crate) next_producer_id: i64,
     /// Records of each produce line that was appended.
     pub(crate) produced: Vec<usize>,
@@ -65,6 +69,8 @@ pub(crate) struct FakePartition {
     pub(crate) log: FakeLog,
     pub(crate) leader: Option<BrokerId>,
     pub(crate) leader_epoch: LeaderEpoch,
+    /// In-sync followers, which answer readers that are content with any replica.
+    pub(crate) followers: Vec<BrokerId>,
 }
 
 /// See the head of the file.
