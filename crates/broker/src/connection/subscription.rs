@@ -32,16 +32,18 @@ impl Streamer for SubscriptionStream {
         out: &'a mut BytesMut,
     ) -> Pin<Box<dyn Future<Output = StreamStep> + Send + 'a>> {
         Box::pin(async move {
-            match &mut self.subscription {
-                Ok(subscription) => match subscription.next().await {
-                    Some(event) => {
-                        encode_event(out, &event);
-                        StreamStep::Bytes
-                    }
-                    None => StreamStep::End,
-                },
+            let next = match &mut self.subscription {
+                Ok(subscription) => subscription.next().await,
+                Err(rejection) => Err(rejection.clone()),
+            };
+            match next {
+                Ok(Some(event)) => {
+                    encode_event(out, &event);
+                    StreamStep::Bytes
+                }
+                Ok(None) => StreamStep::End,
                 Err(rejection) => {
-                    encode_error(out, self.id.as_ref(), rejection);
+                    encode_error(out, self.id.as_ref(), &rejection);
                     StreamStep::End
                 }
             }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use yak_model::api::{MetadataReply, Rejection, Subscribe, SubscriptionEvent};
 use yak_model::limits::at_most_entries;
-use yak_model::{BrokerId, MetadataIndex};
+use yak_model::{BrokerId, ErrorCode, MetadataIndex};
 
 use crate::broker::Broker;
 use crate::ops::metadata::look;
@@ -17,6 +17,10 @@ use crate::ops::metadata::look;
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 
 /// A subscription in progress.
+///
+/// It promises that news comes as soon as there is any. A broker that does not hear from the zookeeper cannot promise
+/// that: it knows nothing of the leader that replaced it. It refuses, or ends what it had promised, and the subscriber
+/// goes to another broker.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     broker: Arc<Broker>,
@@ -26,37 +30,55 @@ pub(crate) struct Subscription {
     /// What the subscriber knows.
     known: Option<MetadataReply>,
     alive: Interval,
+    /// The zookeeper was not heard when that was looked at last. A connection to it that was made anew within moments is
+    /// not worth a word.
+    is_cut_off: bool,
 }
 
 impl Subscription {
     /// # Errors
-    /// Too many topics.
+    /// Too many topics; `NETWORK_EXCEPTION` while the zookeeper is not heard.
     pub(crate) fn start(broker: Arc<Broker>, request: Subscribe) -> Result<Self, Rejection> {
         at_most_entries(request.topics.as_ref().map_or(0, Vec::len))?;
+        if is_cut_off(&broker) {
+            return Err(late(&broker));
+        }
         let applied = broker.followed_index();
         let suspensions = broker.zookeeper.suspensions();
         let mut alive = interval(ALIVE_EVERY);
         // A reader that was slow gets one sign of life, not all that it missed.
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         alive.reset();
-        Ok(Self { broker, request, applied, suspensions, known: None, alive })
+        Ok(Self { broker, request, applied, suspensions, known: None, alive, is_cut_off: false })
     }
 
     /// The next event, waiting for it; `None` when the broker ends. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<SubscriptionEvent> {
+    ///
+    /// # Errors
+    /// `NETWORK_EXCEPTION` when the zookeeper is not heard any more.
+    pub(crate) async fn next(&mut self) -> Result<Option<SubscriptionEvent>, Rejection> {
         loop {
             self.applied.mark_unchanged();
             self.suspensions.mark_unchanged();
             if let Some(news) = self.news() {
-                return Some(SubscriptionEvent::Metadata(news));
+                return Ok(Some(SubscriptionEvent::Metadata(news)));
             }
-            tokio::select! {
+            let changed = tokio::select! {
                 biased;
-                changed = self.applied.changed() => changed.ok()?,
-                changed = self.suspensions.changed() => changed.ok()?,
-                _ = self.alive.tick() => return Some(SubscriptionEvent::Alive),
+                changed = self.applied.changed() => changed,
+                changed = self.suspensions.changed() => changed,
+                _ = self.alive.tick() => return self.look_after().map(Some),
+            };
+            if changed.is_err() {
+                return Ok(None);
             }
         }
+    }
+
+    /// A sign of life, as long as it is worth something.
+    fn look_after(&mut self) -> Result<SubscriptionEvent, Rejection> {
+        let was_cut_off = std::mem::replace(&mut self.is_cut_off, is_cut_off(&self.broker));
+        if was_cut_off && self.is_cut_off { Err(late(&self.broker)) } else { Ok(SubscriptionEvent::Alive) }
     }
 
     /// What the subscriber does not know yet.
@@ -70,4 +92,17 @@ impl Subscription {
         self.known = Some(newest.clone());
         Some(newest)
     }
+}
+
+/// Whether no heartbeat counts that the zookeeper answered.
+fn is_cut_off(broker: &Broker) -> bool {
+    broker.lease_until_ms() <= broker.clock.now_ms()
+}
+
+fn late(broker: &Broker) -> Rejection {
+    let message = format!(
+        "broker {} does not hear from the zookeeper, so its news would be late; subscribe to another broker",
+        broker.config.node_id
+    );
+    Rejection::new(ErrorCode::NetworkException, message)
 }

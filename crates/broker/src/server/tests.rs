@@ -1,17 +1,25 @@
 //! A whole broker against a zookeeper that a test tells what to do.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
+use yak_model::api::{Subscribe, SubscriptionEvent};
 use yak_model::{BrokerId, ClusterId, ErrorCode};
 
 use super::{Options, Server, StartError};
 use crate::args::BrokerArgs;
+use crate::broker::Broker;
 use crate::config::load;
+use crate::ops::subscribe::Subscription;
 use crate::session::tests::fake::Fake;
 
 const ME: BrokerId = BrokerId::new(1);
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn options(fake: &Fake, data: &Path) -> Options {
     let zookeeper = fake.endpoint.to_string();
@@ -25,7 +33,7 @@ async fn run_and_stop(fake: &Fake, data: &Path) {
     let shutdown = CancellationToken::new();
     let server = Server::start(options(fake, data), shutdown.clone()).await.expect("a zookeeper is there");
     assert!(server.ready_line().starts_with("YAK_READY "));
-    let broker = std::sync::Arc::clone(&server.broker);
+    let broker = Arc::clone(&server.broker);
     assert!(broker.image().is_live(ME), "ready is unfenced, by the metadata it works by");
     assert_eq!(broker.image().cluster_id(), fake.state().cluster_id);
     shutdown.cancel();
@@ -80,4 +88,49 @@ async fn whoever_is_refused_for_good_says_why() {
     let error = Server::start(options(&fake, directory.path()), CancellationToken::new()).await;
     let said = error.expect_err("refused").to_string();
     assert!(said.contains("refused broker 1: no such secret"), "{said}");
+}
+
+/// A subscription, as soon as it is accepted.
+async fn subscribe(broker: &Arc<Broker>) -> Subscription {
+    let accepted = async {
+        loop {
+            match Subscription::start(Arc::clone(broker), Subscribe { topics: Some(vec![]) }) {
+                Ok(subscription) => return subscription,
+                Err(rejection) => assert_eq!(rejection.code, ErrorCode::NetworkException),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, accepted).await.expect("the zookeeper is heard")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_cut_off_from_the_zookeeper_ends_and_refuses_subscriptions() {
+    let fake = Fake::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let shutdown = CancellationToken::new();
+    let server = Server::start(options(&fake, directory.path()), shutdown.clone()).await.expect("it joins");
+    let broker = Arc::clone(&server.broker);
+    let mut subscription = subscribe(&broker).await;
+    let first = subscription.next().await.expect("the zookeeper is heard");
+    assert!(matches!(first, Some(SubscriptionEvent::Metadata(_))), "{first:?}");
+    fake.state().silent = true;
+    let ended = async {
+        loop {
+            if let Err(rejection) = subscription.next().await {
+                return rejection;
+            }
+        }
+    };
+    let said = tokio::time::timeout(PATIENCE, ended).await.expect("silence is noticed");
+    assert_eq!(said.code, ErrorCode::NetworkException);
+    assert!(said.message.starts_with("broker 1 does not hear from the zookeeper"), "{}", said.message);
+    let refused = Subscription::start(Arc::clone(&broker), Subscribe { topics: None });
+    assert!(refused.is_err());
+    fake.state().silent = false;
+    // What it was not answered it never will be.
+    fake.cut();
+    subscribe(&broker).await;
+    shutdown.cancel();
+    server.run().await.expect("it ends in order");
 }
