@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) use log::FakeLog;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use yak_client::{Address, ClientConfig};
@@ -97,7 +97,12 @@ impl FakeCluster {
     }
 
     async fn start_broker(&mut self, id: BrokerId, port: u16) {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        // So that lines get stuck half when a broker hangs.
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        socket.bind(([127, 0, 0, 1], port).into()).unwrap();
+        let listener = socket.listen(1024).unwrap();
         let port = listener.local_addr().unwrap().port();
         self.lock().addresses.insert(id, Address::new("127.0.0.1", port));
         let (state, appended) = (Arc::clone(&self.state), Arc::clone(&self.appended));
