@@ -74,7 +74,8 @@ impl Cluster {
                 answer.map_err(ClientError::Rejected)
             }
             Err(lost) => {
-                self.doubt(connection.address());
+                let doubted = self.named(&connection);
+                *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(doubted);
                 Err(lost)
             }
         })
@@ -109,9 +110,11 @@ impl Cluster {
         addresses
     }
 
-    /// A broker failed in the middle of a question: the next one goes to another, if there is one.
-    fn doubt(&self, address: &Address) {
-        *self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.clone());
+    /// The address by which the cluster names the broker at the other end, if it is known: it may have been reached by
+    /// another, and whoever looks for another broker must not find it again.
+    pub(super) fn named(&self, connection: &Connection) -> Address {
+        let named = self.address_of(connection.server().broker_id);
+        named.unwrap_or_else(|| connection.address().clone())
     }
 
     fn no_answer(&self, operation: &'static str) -> ClientError {

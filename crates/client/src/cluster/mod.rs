@@ -42,7 +42,7 @@ struct Inner {
     questions: tokio::sync::Mutex<Option<Connection>>,
     /// The broker that answered last.
     answered: Mutex<Address>,
-    /// The one that failed last in the middle of a question.
+    /// The one that failed last in the middle of a question; the next goes to another, if there is one.
     doubted: Mutex<Option<Address>>,
     /// The topics of which news is wanted, sorted.
     followed: watch::Sender<Vec<TopicName>>,

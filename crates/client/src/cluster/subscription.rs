@@ -49,12 +49,14 @@ pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<To
         let topics = followed.borrow_and_update().clone();
         let Some(address) = candidates.first().cloned() else { return };
         drop(cluster);
-        let mut listening = Listening { inner: &inner, address: &address, has_heard: false };
+        let mut listening =
+            Listening { inner: &inner, address: &address, named: address.clone(), has_heard: false };
         let ended = tokio::select! {
             ended = listening.listen(topics) => ended,
             changed = followed.changed() => if changed.is_ok() { Ended::MoreTopics } else { Ended::Unused },
         };
-        if listening.has_heard {
+        let Listening { named, has_heard, .. } = listening;
+        if has_heard {
             backoff.reset();
             failed_in_turn = 0;
         }
@@ -66,7 +68,7 @@ pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<To
             Ended::MoreTopics => {}
             Ended::Lost(error) => {
                 tracing::info!(%address, %error, "no more news from a broker; asking another");
-                last = Some(address);
+                last = Some(named);
                 failed_in_turn += 1;
             }
         }
@@ -81,6 +83,8 @@ pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<To
 struct Listening<'a> {
     inner: &'a Weak<Inner>,
     address: &'a Address,
+    /// What the cluster calls it, once that is known.
+    named: Address,
     has_heard: bool,
 }
 
@@ -106,6 +110,7 @@ impl Listening<'_> {
         if connection.server().cluster_id != cluster_id {
             return Err(self.lost("it belongs to another cluster".to_owned()));
         }
+        let broker_id = connection.server().broker_id;
         let (mut stream, mut lines, id) = connection.into_parts();
         let mut request = BytesMut::new();
         encode_subscribe_request(&mut request, Some(id), &Subscribe { topics: Some(topics) });
@@ -116,8 +121,11 @@ impl Listening<'_> {
                     .map_err(|malformed| ReplyError::from(malformed).at(self.address))??;
                 lines.consume(len);
                 let Some(inner) = self.inner.upgrade() else { return Ok(Ended::Unused) };
-                self.has_heard = true;
-                Cluster { inner }.heard(event.as_ref());
+                let cluster = Cluster { inner };
+                cluster.heard(event.as_ref());
+                if !std::mem::replace(&mut self.has_heard, true) {
+                    self.named = cluster.address_of(broker_id).unwrap_or_else(|| self.address.clone());
+                }
             }
             match timeout(SILENCE, stream.read_buf(lines.space())).await {
                 Ok(Ok(0)) => return Err(self.lost("the broker closed the connection".to_owned())),

@@ -109,7 +109,13 @@ impl Connection {
     /// Answers one request. `None` ends the connection.
     async fn answer(&self, id: Option<&RequestId>, request: Request, out: &mut OwnedWriteHalf) -> Option<()> {
         let operation = name(&request);
-        if self.state.lock().unwrap().hung.contains(&self.id) {
+        let is_hung = {
+            let mut state = self.state.lock().unwrap();
+            let is_hung = state.hung.contains(&self.id);
+            state.unanswered += usize::from(is_hung);
+            is_hung
+        };
+        if is_hung {
             std::future::pending::<()>().await;
         }
         let fault = self.state.lock().unwrap().next_fault(operation);

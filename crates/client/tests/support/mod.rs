@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) registered: Vec<(String, String)>,
     /// Brokers that take what they are sent and say nothing more, as a stopped process does.
     pub(crate) hung: BTreeSet<BrokerId>,
+    /// Requests that came to a hung broker.
+    pub(crate) unanswered: usize,
     /// Who answered fetches with records.
     pub(crate) fetched_from: Vec<BrokerId>,
     pub(crate) next_producer_id: i64,
