@@ -65,7 +65,7 @@ impl Cluster {
             None => self.connect_again(deadline).await?,
         };
         let mut left = deadline.saturating_duration_since(Instant::now());
-        if kind == Kind::Look && self.addresses().len() > 1 {
+        if kind == Kind::Look && self.addresses(None).len() > 1 {
             left = left.min(QUICK);
         }
         Ok(match connection.call(call, left).await {
@@ -83,8 +83,7 @@ impl Cluster {
 
     async fn connect_again(&self, deadline: Instant) -> Result<Connection, ClientError> {
         let doubted = self.inner.doubted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let addresses = in_turn(self.addresses(), doubted.as_ref());
-        let connection = connect(self.config(), addresses, deadline).await?;
+        let connection = connect(self.config(), self.addresses(doubted.as_ref()), deadline).await?;
         if connection.server().cluster_id != self.cluster_id() {
             return Err(ClientError::Protocol {
                 address: connection.address().clone(),
@@ -97,12 +96,26 @@ impl Cluster {
         Ok(connection)
     }
 
-    /// Where a broker may be: who answered last, who is alive as last heard, who was named at the beginning.
-    pub(super) fn addresses(&self) -> Vec<Address> {
-        let known = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
-        let named = self.config().bootstrap.iter().cloned();
-        let mut addresses = Vec::new();
-        for address in [self.connected_to()].into_iter().chain(known).chain(named) {
+    /// Where a broker may be, in the order in which to try: who answered last, who is alive as last heard, who was named at
+    /// the beginning. After one that failed: the others that are alive, then it, and only then addresses that may be its
+    /// other names.
+    pub(super) fn addresses(&self, failed: Option<&Address>) -> Vec<Address> {
+        let brokers = self.brokers().into_iter().map(|broker| Address::new(broker.host, broker.port));
+        let mut known: Vec<Address> = brokers.collect();
+        let mut rest = vec![self.connected_to()];
+        rest.extend_from_slice(&self.config().bootstrap);
+        match failed {
+            None => known.insert(0, rest[0].clone()),
+            Some(failed) => match known.iter().position(|address| address == failed) {
+                Some(at) => known.rotate_left(at + 1),
+                None => {
+                    rest.retain(|address| address != failed);
+                    rest.push(failed.clone());
+                }
+            },
+        }
+        let mut addresses = Vec::with_capacity(known.len() + rest.len());
+        for address in known.into_iter().chain(rest) {
             if !addresses.contains(&address) {
                 addresses.push(address);
             }
@@ -121,15 +134,6 @@ impl Cluster {
         let timeout = self.config().request_timeout;
         ClientError::NoAnswer { address: self.connected_to(), operation, timeout }
     }
-}
-
-/// The addresses in their order, beginning behind the one that failed last.
-pub(super) fn in_turn(mut addresses: Vec<Address>, failed: Option<&Address>) -> Vec<Address> {
-    if let Some(at) = failed.and_then(|failed| addresses.iter().position(|address| address == failed)) {
-        let behind = (at + 1) % addresses.len();
-        addresses.rotate_left(behind);
-    }
-    addresses
 }
 
 fn is_worth_another_try(failure: &ClientError) -> bool {

@@ -15,12 +15,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use yak_model::TopicName;
 use yak_model::api::{Subscribe, SubscriptionEvent};
 use yak_protocol::{encode_subscribe_request, parse_event};
 
-use super::ask::{QUICK, in_turn};
+use super::ask::QUICK;
 use super::{Backoff, Cluster, Inner};
 use crate::connection::{OpenError, ReplyError, plain};
 use crate::{Address, ClientError, Connection};
@@ -41,40 +41,41 @@ enum Ended {
 /// Subscribes, and subscribes again elsewhere, for as long as the cluster is used.
 pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<TopicName>>) {
     let Some(mut backoff) = inner.upgrade().map(|inner| Backoff::new(&inner.config)) else { return };
-    let mut last: Option<Address> = None;
-    let mut failed_in_turn = 0;
+    // Who was listened to last, and how many have been tried in vain since.
+    let (mut last, mut in_vain): (Option<Address>, usize) = (None, 0);
     loop {
         let Some(cluster) = inner.upgrade().map(|inner| Cluster { inner }) else { return };
-        let candidates = in_turn(cluster.addresses(), last.as_ref());
+        let candidates = cluster.addresses(last.as_ref());
         let topics = followed.borrow_and_update().clone();
-        let Some(address) = candidates.first().cloned() else { return };
         drop(cluster);
-        let mut listening =
-            Listening { inner: &inner, address: &address, named: address.clone(), has_heard: false };
+        let Some(address) = candidates.get(in_vain % candidates.len()) else { return };
+        let begun = Instant::now();
+        let mut listening = Listening { inner: &inner, address, named: address.clone(), has_heard: false };
         let ended = tokio::select! {
             ended = listening.listen(topics) => ended,
             changed = followed.changed() => if changed.is_ok() { Ended::MoreTopics } else { Ended::Unused },
         };
         let Listening { named, has_heard, .. } = listening;
-        if has_heard {
-            backoff.reset();
-            failed_in_turn = 0;
-        }
         let Some(inner) = inner.upgrade() else { return };
         inner.is_subscribed.store(false, std::sync::atomic::Ordering::Relaxed);
+        drop(inner);
         match ended {
             Ended::Unused => return,
-            // The same broker will do again: it is the one after itself if it is the last to be named.
-            Ended::MoreTopics => {}
+            // The same broker will do again.
+            Ended::MoreTopics => continue,
             Ended::Lost(error) => {
                 tracing::info!(%address, %error, "no more news from a broker; asking another");
-                last = Some(named);
-                failed_in_turn += 1;
             }
         }
-        drop(inner);
-        if failed_in_turn >= candidates.len() {
-            failed_in_turn = 0;
+        // (Who ends every subscription soon after its beginning is no use.)
+        if has_heard && begun.elapsed() >= SILENCE {
+            backoff.reset();
+            (last, in_vain) = (Some(named), 0);
+            continue;
+        }
+        in_vain += 1;
+        if in_vain >= candidates.len() {
+            in_vain = 0;
             sleep(backoff.next()).await;
         }
     }
