@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 use yak_broker::args::BrokerArgs;
-use yak_broker::config::{Loaded, load, print_config};
+use yak_broker::config::{Loaded, load};
 use yak_broker::server::{Options, Server, StartError};
+use yak_model::config::print_config;
 
 /// Exit code of a usage or configuration error.
 const USAGE: u8 = 2;

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::{fs, io};
 
-use yak_model::config::{ConfigValue, Fault, Faults, Origin, Setting, Settings, Written};
+use yak_model::config::{
+    ConfigValue, DEFAULT_BROKER_PORT, Fault, Faults, LOOPBACK, Origin, Setting, Settings, Written,
+};
 
 use super::broker::BrokerConfig;
-use super::endpoint::LOOPBACK;
 use super::keys::BROKER_KEYS;
 use crate::args::BrokerArgs;
 
@@ -122,7 +123,7 @@ fn merge_synonyms(
         ConfigValue::Number(number) => ConfigValue::Number(number * factor),
         other => other,
     };
-    replace(settings, main, Setting { value, origin: setting.origin });
+    settings.replace(main, Setting { value, origin: setting.origin });
 }
 
 /// Defaults that follow from the broker's number.
@@ -134,18 +135,12 @@ fn fill_in_defaults(settings: &mut Settings) {
     ];
     for (key, text) in defaults {
         if settings.get(key).origin == Origin::Default {
-            replace(settings, key, Setting { value: ConfigValue::Text(text), origin: Origin::Default });
+            settings.replace(key, Setting { value: ConfigValue::Text(text), origin: Origin::Default });
         }
     }
 }
 
 /// 9092 for broker 1; brokers of large numbers share 9092, which they will want to change.
 fn default_port(id: i64) -> u16 {
-    u16::try_from(9091 + id).unwrap_or(9092)
-}
-
-/// Sets a key of the table to what counts for it.
-pub(super) fn replace(settings: &mut Settings, key: &'static str, setting: Setting) {
-    let row = BROKER_KEYS.find(key).expect("a key of the table");
-    settings.replace(row, setting);
+    u16::try_from(9091 + id).unwrap_or(DEFAULT_BROKER_PORT)
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Parser;
 use yak_model::BrokerId;
 use yak_model::api::ConfigSource;
-use yak_model::config::{FlushMode, Settings, Written};
+use yak_model::config::{FlushMode, Settings, Written, print_config};
 
-use super::{BROKER_KEYS, DataDirectory, Loaded, describe_broker, describe_topic, load, print_config};
+use super::{BROKER_KEYS, DataDirectory, Loaded, describe_broker, describe_topic, load};
 use crate::args::BrokerArgs;
 
 /// Loads with a command line, where `FILE` stands for a file of this text.
