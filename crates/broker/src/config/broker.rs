@@ -78,7 +78,7 @@ impl BrokerConfig {
         args: &BrokerArgs,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let listener = listener(settings, args.port, faults);
+        let listener = listener(settings, args.common.port, faults);
         let advertised = advertised(settings, listener.as_ref(), faults);
         let data = data_directory(settings, args, faults);
         let topic_defaults = topic_defaults(settings, faults);

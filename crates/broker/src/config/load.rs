@@ -1,8 +1,5 @@
 //! From command line, file and environment to a validated configuration.
 
-use std::path::Path;
-use std::{fs, io};
-
 use yak_model::config::{
     ConfigValue, DEFAULT_BROKER_PORT, Fault, Faults, LOOPBACK, Origin, Setting, Settings, Written,
 };
@@ -59,25 +56,12 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
     let mut written = Written::default();
     if args.standalone {
         written.default_value("log.flush.mode", "os");
-    } else if args.file.is_none() {
+    } else if args.common.file.is_none() {
         // A broker of a cluster that was told nothing else, as in config/broker-1.properties.
         written.default_value("default.replication.factor", "3");
         written.default_value("min.insync.replicas", "2");
     }
-    if let Some(path) = &args.file {
-        let name = path.display().to_string();
-        match read(path) {
-            Ok(text) => written.file(&name, &text),
-            Err(error) => {
-                let origin = Origin::File { path: name.into(), line: 0 };
-                written.fault(Fault::new(origin, "", format!("cannot be read: {error}")));
-            }
-        }
-    }
-    written.environment(&BROKER_KEYS, environment);
-    for argument in &args.overrides {
-        written.override_with(argument);
-    }
+    args.common.write_down(&mut written, &BROKER_KEYS, environment);
     if let Some(id) = args.id {
         written.flag("--id", "node.id", id.to_string());
     }
@@ -88,13 +72,6 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
         written.flag("--data", "log.dirs", data.display().to_string());
     }
     written
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(fs::read(path)?).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::new(io::ErrorKind::InvalidData, format!("byte {at} is not UTF-8"))
-    })
 }
 
 /// Gives the main key the value of whichever synonym counts.
