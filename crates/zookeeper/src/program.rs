@@ -41,7 +41,7 @@ impl ServerProgram for ZookeeperArgs {
         if let Some(path) = &self.common.ports_file {
             ready
                 .write(path)
-                .map_err(|error| Failure::local(&format!("cannot write {}", path.display()), &error))?;
+                .map_err(|error| Failure::local(format!("cannot write {}", path.display()), &error))?;
         }
         ready.print();
         server.run(stop).map_err(|error| Failure::new(ErrorCode::UnknownServerError, error.to_string()))?;

@@ -168,7 +168,7 @@ mod tests {
             &[("YAK_CLUSTER_SECRET", &"x".repeat(300))],
         )
         .unwrap_err();
-        for says in ["session.timeout.ms", "ssl.keyStore.location", "nonsense", "cluster.secret"] {
+        for says in ["session.timeout.ms", "ssl.keyStore.location", "nonsense", "YAK_CLUSTER_SECRET"] {
             assert!(fault.contains(says), "{says}: {fault}");
         }
         assert!(!fault.contains("xxx"));
