@@ -37,12 +37,17 @@ struct Rig {
 
 /// Three brokers, one partition led by broker 1, and a producer that has written `v0` there.
 async fn rig() -> Rig {
+    rig_with(ProducerConfig::default()).await
+}
+
+async fn rig_with(settings: ProducerConfig) -> Rig {
     let cluster = FakeCluster::start(3).await;
     let topic = cluster.create("t", 1);
+    cluster.lock().max_message_bytes = Some(64 << 20);
     let client = Cluster::connect(config(&cluster)).await.unwrap();
     let failed: Arc<Mutex<Vec<String>>> = Arc::default();
     let note = Arc::clone(&failed);
-    let settings = ProducerConfig { batch_records: 1, batch_bytes: 1024, ..Default::default() };
+    let settings = ProducerConfig { batch_records: 1, batch_bytes: 1024, ..settings };
     let producer = Producer::start(&client, settings, move |delivery| {
         if let Outcome::Failed(error) | Outcome::Unknown(error) = &delivery.outcome {
             note.lock().unwrap().push(error.to_string());
@@ -96,6 +101,88 @@ async fn what_a_leader_appended_before_it_hung_is_recognised_by_the_next() {
     rig.cluster.lead(&rig.topic, 0, Some(3));
     rig.all_arrived(20).await;
     assert_eq!(rig.cluster.lock().topics[&rig.topic][0].log.duplicates, 5);
+}
+
+#[tokio::test]
+async fn half_a_line_to_a_hung_leader_is_sent_whole_to_the_next() {
+    let mut rig = rig_with(ProducerConfig { buffer_bytes: 64 << 20, ..Default::default() }).await;
+    rig.cluster.hang(1);
+    let handle = rig.producer.open(&rig.topic).await.unwrap();
+    // The first is read before the broker hangs; the second is more than the sockets' buffers hold.
+    let large: Vec<String> = (0..3).map(|number| number.to_string().repeat(8 << 20)).collect();
+    for value in &large {
+        rig.producer.send(handle, Record::value(value.as_bytes()), 0).await.unwrap();
+    }
+    rig.cluster.lead(&rig.topic, 0, Some(2));
+    assert!(rig.producer.flush(SOON).await, "{:?}", rig.producer.stats());
+    let values = rig.cluster.values(&rig.topic, 0);
+    assert!(values[1..] == large, "{:?}", values.iter().map(String::len).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn leaders_that_move_all_the_time_lose_repeat_and_reorder_nothing() {
+    let mut rig = rig().await;
+    let faults = [Fault::Swallow, Fault::CloseBeforeReply, Fault::CloseBefore, Fault::CloseInReply];
+    let mut sent = 1;
+    for round in 0..24 {
+        // Some are acknowledged, some appended and not acknowledged, some not even read, when the leader changes.
+        let fault = faults[round % faults.len()].clone();
+        rig.cluster.script("produce", [Fault::None, fault.clone(), Fault::None, fault]);
+        rig.send(sent..sent + 20).await;
+        sent += 20;
+        let appended = || rig.cluster.values(&rig.topic, 0).len() as u64;
+        eventually("something is appended", || appended() > sent - 20).await;
+        let leaders = [2, 3, 1];
+        rig.cluster.lead(&rig.topic, 0, Some(leaders[round % leaders.len()]));
+    }
+    rig.all_arrived(sent).await;
+    let log = &rig.cluster.lock().topics[&rig.topic][0].log;
+    assert!(log.duplicates > 0, "retries were recognised");
+}
+
+#[tokio::test]
+async fn a_hand_over_is_followed_by_its_hint_without_a_subscription() {
+    let cluster = FakeCluster::start(2).await;
+    let topic = cluster.create("t", 1);
+    cluster.script("subscribe", (0..1_000).map(|_| Fault::Reject(ErrorCode::NetworkException)));
+    let client = Cluster::connect(config(&cluster)).await.unwrap();
+    let mut producer = Producer::start(&client, ProducerConfig::default(), |_| {}).await.unwrap();
+    let handle = producer.open(&topic).await.unwrap();
+    for number in 0..6_i32 {
+        let value = format!("v{number}");
+        producer.send(handle, Record::value(value.as_bytes()), 0).await.unwrap();
+        assert!(producer.flush(SOON).await, "{:?}", producer.stats());
+        cluster.lead(&topic, 0, Some(2 - number % 2));
+    }
+    assert_eq!(cluster.values(&topic, 0), ["v0", "v1", "v2", "v3", "v4", "v5"]);
+}
+
+#[tokio::test]
+async fn nobody_leads_for_longer_than_a_record_may_take() {
+    let patience = Duration::from_millis(200);
+    let mut rig = rig_with(ProducerConfig { delivery_timeout: patience, ..Default::default() }).await;
+    rig.cluster.lead(&rig.topic, 0, None);
+    let id = yak_model::TopicPartition::new(rig.topic.clone(), 0.into());
+    eventually("the news", || rig.client.leader(&id).is_none()).await;
+    rig.send(1..3).await;
+    assert!(rig.producer.flush(SOON).await);
+    assert_eq!(rig.producer.stats().failed, 2, "never sent, so failed");
+    let said = rig.failed.lock().unwrap()[0].clone();
+    assert!(said.contains("200 ms") && said.contains("t-0"), "{said}");
+    rig.cluster.lead(&rig.topic, 0, Some(2));
+    rig.send(3..4).await;
+    assert!(rig.producer.flush(SOON).await);
+    assert_eq!(rig.cluster.values(&rig.topic, 0), ["v0", "v3"], "the next goes on");
+}
+
+#[tokio::test]
+async fn a_leader_that_hangs_for_longer_than_a_record_may_take() {
+    let patience = Duration::from_millis(200);
+    let mut rig = rig_with(ProducerConfig { delivery_timeout: patience, ..Default::default() }).await;
+    rig.cluster.hang(1);
+    rig.send(1..3).await;
+    assert!(rig.producer.flush(SOON).await, "no request timeout is waited for");
+    assert_eq!(rig.producer.stats().unknown, 2, "sent, so unknown");
 }
 
 #[tokio::test]
@@ -173,6 +260,21 @@ async fn a_subscription_to_a_killed_broker_moves_on() {
     rig.cluster.lead(&rig.topic, 0, Some(3));
     let id = yak_model::TopicPartition::new(rig.topic.clone(), 0.into());
     let leads = || rig.client.leader(&id).map(|leader| leader.broker_id) == Some(BrokerId::new(3));
+    eventually("the news", leads).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_subscriptions_is_left_for_another() {
+    let cluster = FakeCluster::start(2).await;
+    let topic = cluster.create("t", 1);
+    cluster.script("subscribe", [Fault::Reject(ErrorCode::NetworkException), Fault::CloseBefore]);
+    let client = Cluster::connect(config(&cluster)).await.unwrap();
+    let mut producer = Producer::start(&client, ProducerConfig::default(), |_| {}).await.unwrap();
+    producer.open(&topic).await.unwrap();
+    eventually("a third subscription", || cluster.requests("subscribe") == 3).await;
+    cluster.lead(&topic, 0, Some(2));
+    let id = yak_model::TopicPartition::new(topic.clone(), 0.into());
+    let leads = || client.leader(&id).map(|leader| leader.broker_id) == Some(BrokerId::new(2));
     eventually("the news", leads).await;
 }
 
@@ -257,6 +359,46 @@ async fn a_leader_that_does_not_know_yet_what_may_be_read_is_waited_for() {
     let mut told = Vec::new();
     assert_eq!(next_values(&mut consumer, &mut told).await, ["v0"]);
     assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_follower_that_is_gone_is_left_for_the_leader() {
+    let mut rig = rig().await;
+    rig.cluster.lock().topics.get_mut(&rig.topic).unwrap()[0].followers = vec![BrokerId::new(3)];
+    let config = ConsumerConfig { read_from: ReadFrom::Any, ..Default::default() };
+    let client = Cluster::connect(self::config(&rig.cluster)).await.unwrap();
+    let mut consumer = Consumer::new(&client, config.clone()).unwrap();
+    consumer.assign_topic(&rig.topic, TailStart::Beginning, Stop::Never).await.unwrap();
+    let mut told = Vec::new();
+    assert_eq!(next_values(&mut consumer, &mut told).await, ["v0"]);
+    assert_eq!(rig.cluster.lock().fetched_from, [BrokerId::new(3)]);
+    // It still counts as in sync.
+    rig.cluster.kill(3).await;
+    rig.send(1..2).await;
+    assert_eq!(next_values(&mut consumer, &mut told).await, ["v1"]);
+    assert_eq!(rig.cluster.lock().fetched_from.last(), Some(&BrokerId::new(1)));
+    // Nor is it waited for at the beginning.
+    let mut another = Consumer::new(&client, config).unwrap();
+    another.assign_topic(&rig.topic, TailStart::Offset(1.into()), Stop::Never).await.unwrap();
+    assert_eq!(next_values(&mut another, &mut told).await, ["v1"]);
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_follower_that_hangs_is_left_when_it_is_not_in_sync_any_more() {
+    let mut rig = rig().await;
+    rig.cluster.lock().topics.get_mut(&rig.topic).unwrap()[0].followers = vec![BrokerId::new(3)];
+    let config = ConsumerConfig { read_from: ReadFrom::Any, max_wait: FOR_EVER, ..Default::default() };
+    let client = Cluster::connect(self::config(&rig.cluster)).await.unwrap();
+    let mut consumer = Consumer::new(&client, config).unwrap();
+    consumer.assign_topic(&rig.topic, TailStart::Beginning, Stop::Never).await.unwrap();
+    let mut told = Vec::new();
+    assert_eq!(next_values(&mut consumer, &mut told).await, ["v0"]);
+    rig.cluster.hang(3);
+    rig.send(1..2).await;
+    rig.cluster.lock().topics.get_mut(&rig.topic).unwrap()[0].followers.clear();
+    assert_eq!(next_values(&mut consumer, &mut told).await, ["v1"]);
+    assert_eq!(rig.cluster.lock().fetched_from.last(), Some(&BrokerId::new(1)));
 }
 
 #[tokio::test]

@@ -170,6 +170,7 @@ impl Consumer {
                     redial.not_before = now + redial.backoff.next();
                 }
                 self.outage.failed(error, now);
+                self.leave_follower(broker);
                 self.refresh.is_wanted = true;
             }
             Done::Refreshed(Ok(())) => self.refreshed(now),

@@ -1,6 +1,6 @@
 //! Who leads what, and which partitions there are: what a consumer does about metadata.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 use yak_model::api::{ClientRole, PartitionMetadata, ReadFrom, TailStart};
@@ -148,6 +148,17 @@ impl Consumer {
         }
     }
 
+    /// A broker cannot be reached: what it was asked for as a follower, the leader is asked for.
+    pub(super) fn leave_follower(&mut self, broker: BrokerId) {
+        for slot in 0..self.partitions.len() {
+            let partition = &mut self.partitions[slot];
+            if partition.source == Some(broker) && partition.asks_follower() {
+                partition.is_leader_only = true;
+                self.update_source(slot);
+            }
+        }
+    }
+
     /// Refuses partitions that do not exist.
     pub(super) async fn check_partitions(&self, assignments: &[Assignment]) -> Result<(), ClientError> {
         for assignment in assignments {
@@ -167,21 +178,31 @@ impl Consumer {
         Ok(())
     }
 
-    /// Connects to leaders that were not connected to, so that an address that cannot be reached is an error
-    /// here and now.
-    pub(super) async fn greet_leaders(&mut self) -> Result<(), ClientError> {
-        let wanted: BTreeSet<(BrokerId, TopicName)> = self
-            .partitions
-            .iter()
-            .filter(|partition| !partition.is_stopped())
-            .filter_map(|partition| partition.source.map(|source| (source, partition.id.topic.clone())))
-            .collect();
-        for (leader, topic) in wanted {
-            if !self.links.contains_key(&leader) {
-                let connection = self.cluster.greet(leader, ClientRole::Consumer, &topic).await?;
-                self.links.insert(leader, Link::new(connection));
+    /// Connects to followers that were not connected to, if they can be reached, and to leaders in any case, so that an
+    /// address that cannot be reached is an error here and now.
+    pub(super) async fn greet_sources(&mut self) -> Result<(), ClientError> {
+        for (follower, topic) in self.unconnected(Partition::asks_follower) {
+            match self.cluster.connect_to(follower, ClientRole::Consumer, vec![topic]).await {
+                Ok(connection) => _ = self.links.insert(follower, Link::new(connection)),
+                Err(error) => {
+                    tracing::info!(broker = %follower, %error, "cannot connect to a follower");
+                    self.leave_follower(follower);
+                }
             }
         }
+        for (leader, topic) in self.unconnected(|partition| !partition.asks_follower()) {
+            let connection = self.cluster.greet(leader, ClientRole::Consumer, &topic).await?;
+            self.links.insert(leader, Link::new(connection));
+        }
         Ok(())
+    }
+
+    /// Brokers that are to be asked and not connected to, each with one of its topics.
+    fn unconnected(&self, of: impl Fn(&Partition) -> bool) -> BTreeMap<BrokerId, TopicName> {
+        let wanted = self.partitions.iter().filter(|partition| !partition.is_stopped() && of(partition));
+        wanted
+            .filter_map(|partition| Some((partition.source?, partition.id.topic.clone())))
+            .filter(|(source, _)| !self.links.contains_key(source))
+            .collect()
     }
 }

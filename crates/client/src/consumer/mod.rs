@@ -129,7 +129,7 @@ impl Consumer {
             partition.choose_source(&self.cluster);
             self.place(partition);
         }
-        self.greet_leaders().await?;
+        self.greet_sources().await?;
         self.cluster.follow(&self.topics());
         Ok(())
     }

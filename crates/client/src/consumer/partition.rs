@@ -84,6 +84,11 @@ impl Partition {
         }
     }
 
+    /// Whether a follower is asked.
+    pub(super) fn asks_follower(&self) -> bool {
+        self.source.is_some() && self.source != self.leader.map(|(leader, _)| leader)
+    }
+
     /// Goes on with somebody else after what was handed out; what was asked or fetched before is void.
     pub(super) fn begin_anew(&mut self) {
         self.backoff.reset();

@@ -25,6 +25,7 @@ impl Consumer {
                 Err(error) => {
                     tracing::info!(%broker, %error, "connection to a leader lost");
                     self.outage.failed(error, now);
+                    self.leave_follower(broker);
                     self.refresh.is_wanted = true;
                 }
             }
@@ -75,9 +76,13 @@ impl Consumer {
     fn refused(&mut self, slot: usize, rejection: Rejection) {
         let partition = &mut self.partitions[slot];
         partition.is_lost = false;
-        let is_follower = partition.source != partition.leader.map(|(leader, _)| leader);
-        if is_follower && rejection.code != ErrorCode::OffsetNotAvailable {
-            // The follower is none, or not in sync (any more): the leader knows.
+        // A follower that is behind, or ahead of what is known here, will do soon.
+        let passes = matches!(
+            rejection.code,
+            ErrorCode::OffsetNotAvailable | ErrorCode::UnknownLeaderEpoch | ErrorCode::FencedLeaderEpoch
+        );
+        if partition.asks_follower() && !passes {
+            // It is none, or not in sync (any more): the leader knows.
             partition.is_leader_only = true;
             return self.update_source(slot);
         }

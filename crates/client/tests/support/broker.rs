@@ -77,6 +77,10 @@ impl Connection {
         match fault {
             Fault::CloseBefore => return,
             Fault::Hang => std::future::pending().await,
+            Fault::Reject(code) => {
+                _ = out.write_all(&error_line(None, &Rejection::new(code, "by script"))).await;
+                return;
+            }
             _ => {}
         }
         loop {

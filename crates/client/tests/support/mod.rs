@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) use log::FakeLog;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use yak_client::{Address, ClientConfig};
@@ -83,6 +83,7 @@ pub(crate) struct FakeCluster {
 
 impl FakeCluster {
     /// Brokers 1 to `count`, each on a port of its own.
+    #[expect(clippy::unused_async, reason = "needs the runtime, as those who await it have it")]
     pub(crate) async fn start(count: i32) -> Self {
         let state = State { auto_create: true, partitions_of_new_topics: 1, ..State::default() };
         let mut cluster = Self {
@@ -91,13 +92,18 @@ impl FakeCluster {
             brokers: BTreeMap::new(),
         };
         for id in 1..=count {
-            cluster.start_broker(BrokerId::new(id), 0).await;
+            cluster.start_broker(BrokerId::new(id), 0);
         }
         cluster
     }
 
-    async fn start_broker(&mut self, id: BrokerId, port: u16) {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    fn start_broker(&mut self, id: BrokerId, port: u16) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        // So that lines get stuck half when a broker hangs.
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        socket.bind(([127, 0, 0, 1], port).into()).unwrap();
+        let listener = socket.listen(1024).unwrap();
         let port = listener.local_addr().unwrap().port();
         self.lock().addresses.insert(id, Address::new("127.0.0.1", port));
         let (state, appended) = (Arc::clone(&self.state), Arc::clone(&self.appended));
@@ -112,9 +118,10 @@ impl FakeCluster {
     }
 
     /// Starts it again on the same port.
+    #[expect(clippy::unused_async, reason = "needs the runtime, as those who await it have it")]
     pub(crate) async fn restart(&mut self, id: i32) {
         let port = self.lock().addresses[&BrokerId::new(id)].port;
-        self.start_broker(BrokerId::new(id), port).await;
+        self.start_broker(BrokerId::new(id), port);
     }
 
     /// Creates a topic whose partitions are led by the brokers in turn.

@@ -146,9 +146,9 @@ impl Network {
                 return self.report_rest();
             }
             self.dispatch(now);
-            self.write(now);
+            let has_room = self.write(now);
             self.refresh_if_due(now);
-            if self.reports.is_empty() {
+            if self.reports.is_empty() && !has_room {
                 self.wait().await;
             }
             self.read(Instant::now());

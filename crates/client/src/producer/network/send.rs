@@ -89,13 +89,14 @@ impl Network {
         self.tasks.spawn(async move { Done::Connected(broker, connect(&cluster, broker, topics).await) });
     }
 
-    /// Writes to every link that has something to write.
-    pub(super) fn write(&mut self, now: Instant) {
+    /// Writes to every link that has something to write. Whether one has room again for what it was too full for.
+    pub(super) fn write(&mut self, now: Instant) -> bool {
         // The broker answers a little before this side gives the connection up.
         let timeout = self.cluster.config().request_timeout * 3 / 4;
         let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        let mut lost = Vec::new();
+        let (mut lost, mut has_room) = (Vec::new(), false);
         for (broker, link) in &mut self.links {
+            let was_full = !link.has_room();
             if let Err(error) = link.write(&self.config, timeout_ms) {
                 let address = link.address.clone();
                 lost.push((*broker, ClientError::Connection { address, why: plain(&error) }));
@@ -109,10 +110,12 @@ impl Network {
                     }
                 }
             }
+            has_room |= was_full && link.has_room();
         }
         for (broker, error) in lost {
             self.lose(broker, &error, now);
         }
+        has_room && !self.listed.is_empty()
     }
 
     /// Reads from every link what is there.
