@@ -1,5 +1,8 @@
 //! Every limit on what comes from outside, in one place. Sizes are in bytes.
 
+use crate::ErrorCode;
+use crate::api::Rejection;
+
 /// Longest topic name, so that `<topic>-<partition>` fits a file name.
 pub const MAX_TOPIC_NAME_LEN: usize = 249;
 /// Longest client id, software name, host name or similar label a peer may give.
@@ -51,3 +54,15 @@ pub const MIN_SEGMENT_BYTES: i64 = 1024;
 pub const MAX_TOPIC_MESSAGE_BYTES: i64 = 64 * 1024 * 1024;
 /// Longest value of a configuration key.
 pub const MAX_CONFIG_VALUE_LEN: usize = 32_767;
+
+/// Bounds how much one request may name.
+///
+/// # Errors
+/// `INVALID_REQUEST` above [`MAX_ENTRIES_PER_REQUEST`].
+pub fn at_most_entries(count: usize) -> Result<(), Rejection> {
+    if count > MAX_ENTRIES_PER_REQUEST {
+        let message = format!("one request names at most {MAX_ENTRIES_PER_REQUEST} things, this one {count}");
+        return Err(Rejection::new(ErrorCode::InvalidRequest, message));
+    }
+    Ok(())
+}

@@ -6,6 +6,7 @@ use yak_model::api::{
 };
 
 use crate::json::{Fields, Problem};
+use crate::ops::controller::status::ControllerStatus;
 use crate::ops::hello::Hello;
 use crate::ops::{self, controller};
 use crate::request::{find_id, unknown_operation};
@@ -29,7 +30,7 @@ pub enum ControllerRequest {
     ElectLeaders(ElectLeaders),
     ShutdownBroker(ShutdownBroker),
     Metadata(Metadata),
-    Status,
+    Status(ControllerStatus),
 }
 
 /// The operations' names, for "did you mean".
@@ -99,7 +100,7 @@ fn read_operation(operation: &str, fields: &mut Fields<'_, '_>) -> Result<Contro
         ops::alter_configs::NAME => Request::AlterConfigs(ops::alter_configs::read_request(fields)?),
         ops::elect_leaders::NAME => Request::ElectLeaders(ops::elect_leaders::read_request(fields)?),
         ops::metadata::NAME => Request::Metadata(ops::metadata::read_request(fields)?),
-        ops::status::NAME => Request::Status,
+        ops::status::NAME => Request::Status(controller::status::read_request(fields)?),
         ops::hello::NAME => Request::Hello(ops::hello::read_request(fields)?),
         unknown => return Err(unknown_operation(unknown, &NAMES)),
     })

@@ -103,7 +103,11 @@ fn sessions_as_they_stand_on_the_wire() {
         check_call(&AtController(shutdown), line),
         ControllerRequest::ShutdownBroker(ShutdownBroker { broker_id: ONE.0, broker_epoch: ONE.1 })
     );
-    assert_eq!(check_call(&ControllerStatus, r#"{"op":"status"}"#), ControllerRequest::Status);
+    let status = ControllerStatus::default();
+    assert_eq!(check_call(&status, r#"{"op":"status"}"#), ControllerRequest::Status(status));
+    let status = ControllerStatus { seen: Some(MetadataIndex::new(7)), secret: Some("s".to_owned()) };
+    let line = r#"{"op":"status","seen":7,"secret":"s"}"#;
+    assert_eq!(check_call(&status, line), ControllerRequest::Status(status));
     let hello = Hello { protocol: (1, 1), client: None };
     assert_eq!(check_call(&hello, r#"{"op":"hello","protocol":[1,1]}"#), ControllerRequest::Hello(hello));
 }

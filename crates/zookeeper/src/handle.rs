@@ -131,6 +131,11 @@ impl Handle {
         self.outcome()
     }
 
+    /// Shows which brokers are suspended.
+    pub(crate) fn suspend(&self, brokers: BTreeSet<BrokerId>) {
+        self.shared.suspended.store(Arc::new(brokers));
+    }
+
     pub(crate) fn outcome(&self) -> Ended {
         // The thread says how it ended before it gives up its end of the queue.
         self.shared.ended.get().cloned().unwrap_or(Ended::Panicked)

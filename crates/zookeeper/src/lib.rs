@@ -26,14 +26,16 @@
 //! With [`Options::durable`] off nothing is synced (`--ephemeral`): all of it survives a killed process, not the
 //! machine.
 //!
-//! Sessions with brokers over sockets, and pushing journal lines to them, come on top of [`Handle`].
+//! Sessions with brokers over sockets, and pushing journal lines to them, come on top: [`server`].
 
 mod channel;
 mod ended;
+mod feed;
 mod handle;
 mod journal;
 mod options;
 mod random;
+pub mod server;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -43,6 +45,7 @@ use std::thread;
 
 pub use channel::{Publisher, Submission, Submissions};
 pub use ended::Ended;
+use feed::Feed;
 pub use handle::Handle;
 pub use journal::{Cut, Journal, JournalError, NotWritten, Recovered};
 pub use options::{JournalLimits, Options};
@@ -56,6 +59,7 @@ use worker::Worker;
 #[derive(Debug)]
 pub struct Zookeeper {
     handle: Handle,
+    feed: Arc<Feed>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -79,21 +83,26 @@ pub enum StartError {
 }
 
 impl Zookeeper {
-    /// Opens the journal in `zookeeper/` under `dir`, or begins a new cluster there, and starts the thread.
+    /// Opens the journal in its folder under `dir`, or begins a new cluster there, and starts the thread.
     ///
     /// # Errors
     ///
     /// The directory is in use, the journal is damaged or of another cluster, or the disk fails.
     pub fn start(dir: Arc<dyn Dir>, options: Options) -> Result<Self, StartError> {
-        let (worker, handle) = Worker::open(dir, options)?;
+        let (worker, handle, feed) = Worker::open(dir, options)?;
         let thread = thread::Builder::new().name("zookeeper".to_owned()).spawn(move || worker.run())?;
-        Ok(Self { handle, thread })
+        Ok(Self { handle, feed, thread })
     }
 
     /// A way to talk to it.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// The newest lines of the journal.
+    pub(crate) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
     }
 
     /// Ends it once everything submitted before is answered; what is submitted later is refused.

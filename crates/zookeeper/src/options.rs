@@ -1,5 +1,7 @@
 //! How a zookeeper runs.
 
+use std::path::PathBuf;
+
 use yak_core::controller::ControllerConfig;
 use yak_model::ClusterId;
 
@@ -16,6 +18,10 @@ pub struct Options {
     pub cluster_id: Option<ClusterId>,
     /// How large the journal grows.
     pub limits: JournalLimits,
+    /// The folder of the journal within the directory; empty is the directory itself.
+    pub folder: PathBuf,
+    /// Bytes of the journal's newest lines that are kept in memory for who watches it; 0 where nobody can.
+    pub feed_bytes: usize,
 }
 
 /// How large the journal grows.
@@ -36,6 +42,8 @@ impl Default for Options {
             durable: true,
             cluster_id: None,
             limits: JournalLimits::default(),
+            folder: PathBuf::from("zookeeper"),
+            feed_bytes: 0,
         }
     }
 }

@@ -11,12 +11,13 @@ use yak_model::api::Rejection;
 use yak_model::{BrokerId, ClusterId, ErrorCode, Term, TimestampMs};
 use yak_protocol::journal::encode_line;
 
+use crate::feed::Feed;
 use crate::handle::{Message, QUEUE_LEN, Shared};
 use crate::journal::NotWritten;
 use crate::{Ended, Handle, Journal, JournalError, Options, StartError, Submission, random_bytes};
 
 /// The term of a zookeeper that has no ensemble.
-const TERM: Term = Term::new(1);
+pub(crate) const TERM: Term = Term::new(1);
 
 type ReplySender = oneshot::Sender<Result<CommandReply, Rejection>>;
 
@@ -30,6 +31,7 @@ pub(crate) struct Worker {
     queue: mpsc::Receiver<Message>,
     images: watch::Sender<Arc<Image>>,
     shared: Arc<Shared>,
+    feed: Arc<Feed>,
     started: Instant,
 }
 
@@ -43,12 +45,12 @@ struct Group {
 
 impl Worker {
     /// Opens or begins the journal.
-    pub(crate) fn open(dir: Arc<dyn Dir>, options: Options) -> Result<(Self, Handle), StartError> {
+    pub(crate) fn open(dir: Arc<dyn Dir>, options: Options) -> Result<(Self, Handle, Arc<Feed>), StartError> {
         let fresh = match options.cluster_id {
             Some(known) => known,
             None => ClusterId::from_random(random_bytes()?),
         };
-        let (journal, recovered) = Journal::open(dir, options.limits, options.durable, fresh)?;
+        let (journal, recovered) = Journal::open(dir, &options, fresh)?;
         if let Some(expected) = options.cluster_id.filter(|expected| *expected != recovered.cluster_id) {
             return Err(StartError::OtherCluster { expected, found: recovered.cluster_id });
         }
@@ -60,6 +62,8 @@ impl Worker {
         let (sender, queue) = mpsc::channel(QUEUE_LEN);
         let elections = Arc::new(recovered.elections.clone());
         let shared = Arc::new(Shared::new(Arc::clone(&image), elections));
+        let feed = Arc::new(feed_of(&options, &image, &recovered.lines));
+        feed.set_file(journal.path());
         let mut worker = Self {
             controller: Controller::new(options.controller, image.as_ref().clone()),
             journal,
@@ -68,12 +72,13 @@ impl Worker {
             queue,
             images,
             shared: Arc::clone(&shared),
+            feed: Arc::clone(&feed),
             started: Instant::now(),
         };
         if image.cluster_id().uuid().is_zero() {
             worker.begin(recovered.cluster_id)?;
         }
-        Ok((worker, Handle::new(sender, shared, watching)))
+        Ok((worker, Handle::new(sender, shared, watching), feed))
     }
 
     /// Writes a new cluster's first line.
@@ -113,6 +118,7 @@ impl Worker {
             }
             self.write(group)?;
             self.journal.compact_if_due(self.controller.image(), TERM, wall_clock())?;
+            self.feed.set_file(self.journal.path());
             if stop {
                 return Ok(());
             }
@@ -136,7 +142,10 @@ impl Worker {
         let lines = std::mem::take(&mut self.lines);
         if !lines.is_empty() {
             match self.journal.append(&lines, self.controller.image().index()) {
-                Ok(()) => self.publish(group.elections),
+                Ok(()) => {
+                    self.feed.push(&lines, self.controller.image().index());
+                    self.publish(group.elections);
+                }
                 Err(NotWritten::NoRoom(error)) => {
                     self.controller.restore(self.shared.image.load().as_ref().clone());
                     // Also what changed nothing was decided on top of what is now undone.
@@ -183,12 +192,19 @@ fn tell(elections: &Elections, new: u64) {
     }
 }
 
+/// The lines of the file, as many as are kept.
+fn feed_of(options: &Options, image: &Image, lines: &[u8]) -> Feed {
+    let feed = Feed::new(options.feed_bytes, image.index());
+    feed.push(lines, image.index());
+    feed
+}
+
 fn no_room(error: &JournalError) -> Rejection {
     let message = format!("nothing was changed: {error}");
     Rejection::new(ErrorCode::KafkaStorageError, message).retry_after(1_000)
 }
 
-fn wall_clock() -> TimestampMs {
+pub(crate) fn wall_clock() -> TimestampMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimestampMs::new(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

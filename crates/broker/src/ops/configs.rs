@@ -12,7 +12,7 @@ use yak_model::metadata::ConfigResource;
 use crate::answer::Outcome;
 use crate::broker::Broker;
 use crate::config::{describe_broker, describe_topic};
-use crate::ops::topics::at_most_entries;
+use yak_model::limits::at_most_entries;
 
 /// How long an alteration may take to become durable.
 const ALTER_TIMEOUT_MS: u32 = 10_000;

@@ -9,7 +9,7 @@ use yak_model::api::{
 
 use crate::answer::Outcome;
 use crate::broker::Broker;
-use crate::ops::topics::at_most_entries;
+use yak_model::limits::at_most_entries;
 
 /// Deletes in each partition by itself. On a thread that may wait for the disk.
 pub(crate) async fn delete_records(

@@ -11,8 +11,8 @@ use yak_record::Records;
 
 use crate::answer::Answer;
 use crate::broker::Broker;
-use crate::ops::topics::at_most_entries;
 use crate::wakeups::Wait;
+use yak_model::limits::at_most_entries;
 
 /// Reads every entry, and answers when there are `min_bytes`, an error, or `max_wait_ms` have passed.
 pub(crate) fn fetch(broker: &Arc<Broker>, request: Fetch) -> Answer<FetchReply<Records>> {

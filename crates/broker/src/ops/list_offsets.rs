@@ -8,7 +8,7 @@ use yak_model::{LeaderEpoch, TimestampMs};
 
 use crate::answer::Outcome;
 use crate::broker::Broker;
-use crate::ops::topics::at_most_entries;
+use yak_model::limits::at_most_entries;
 
 /// Looks every entry up.
 pub(crate) fn list_offsets(broker: &Broker, request: ListOffsets) -> Outcome<ListOffsetsReply> {

@@ -12,7 +12,8 @@ use yak_model::metadata::PartitionRecord;
 use yak_model::{BrokerId, ErrorCode, TopicName};
 
 use crate::broker::Broker;
-use crate::ops::topics::{at_most_entries, create};
+use crate::ops::topics::create;
+use yak_model::limits::at_most_entries;
 
 /// How long a client waits for a topic that its metadata request creates.
 const AUTO_CREATE_TIMEOUT_MS: u32 = 10_000;

@@ -7,7 +7,7 @@ use yak_model::api::{
     CreatePartitions, CreatePartitionsReply, CreateTopics, CreateTopicsReply, CreatedTopic, DeleteTopics,
     DeleteTopicsReply, Rejection, Reply,
 };
-use yak_model::limits::MAX_ENTRIES_PER_REQUEST;
+use yak_model::limits::at_most_entries;
 use yak_model::{ErrorCode, TopicId};
 
 use crate::answer::Outcome;
@@ -66,13 +66,4 @@ pub(crate) async fn delete_topics(broker: Arc<Broker>, request: DeleteTopics) ->
         Err(rejection) => Err((name, rejection)),
     });
     Ok(Reply::new(DeleteTopicsReply { topics: named.collect() }))
-}
-
-/// Bounds how much one request may name.
-pub(crate) fn at_most_entries(count: usize) -> Result<(), Rejection> {
-    if count > MAX_ENTRIES_PER_REQUEST {
-        let message = format!("one request names at most {MAX_ENTRIES_PER_REQUEST} things, this one {count}");
-        return Err(Rejection::new(ErrorCode::InvalidRequest, message));
-    }
-    Ok(())
 }

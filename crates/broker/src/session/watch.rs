@@ -81,7 +81,9 @@ impl Watcher<'_> {
         backoff: &mut Backoff,
     ) -> Result<std::convert::Infallible, Lost> {
         let mut link = Link::dial(address).await?;
-        let report = link.call(&ControllerStatus).await?.result;
+        // An older journal must serve nobody: not those either who have seen less of it.
+        let seen = Some(self.seen());
+        let report = link.call(&ControllerStatus { seen, secret: None }).await?.result;
         let report = report.map_err(|rejection| Lost(format!("does not serve: {rejection}")))?.body;
         self.check(&report)?;
         self.anew = self.operations.wants_anew() || self.missing > 0 || self.image.index().get() == 0;
@@ -111,6 +113,11 @@ impl Watcher<'_> {
         }
     }
 
+    /// The highest journal index that this broker has ever seen.
+    fn seen(&self) -> MetadataIndex {
+        self.shared.seen.max(self.image.index())
+    }
+
     /// Whether this is the zookeeper of our cluster, with all that we know of.
     fn check(&self, report: &ZookeeperReport) -> Result<(), Lost> {
         let ours = self.shared.cluster_id.unwrap_or(self.image.cluster_id());
@@ -122,7 +129,7 @@ impl Watcher<'_> {
             ));
             return Err(Lost::new("belongs to another cluster"));
         }
-        let seen = self.shared.seen.max(self.image.index());
+        let seen = self.seen();
         if report.index < seen {
             let why = format!(
                 "has an older journal: it ends at {}, this broker has seen {seen}; waiting for the newer one",

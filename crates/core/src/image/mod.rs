@@ -15,6 +15,7 @@ mod apply;
 mod broker;
 mod changes;
 mod elections;
+mod live;
 mod similar;
 mod snapshot;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use apply::Inconsistent;
 pub use broker::Broker;
 pub use changes::Change;
 pub use elections::{Election, Elections};
+pub use live::Live;
 pub use topic::Topic;
 pub(crate) use topic::{FLUSH, MIN_INSYNC_REPLICAS, effective_min_isr};
 use yak_model::api::ProducerIdBlock;

@@ -223,14 +223,27 @@ impl Sessions {
         request: &ResumeSession,
     ) -> Result<(), Rejection> {
         self.advance(now_ms);
+        self.check_resume(request)?;
         let config = self.config;
-        let session = self.session_of(request.broker_id, request.broker_epoch)?;
-        if session.incarnation_id != request.incarnation_id {
-            return Err(stale(request.broker_id));
-        }
-        session.attach(now_ms, connection, config);
+        self.session_of(request.broker_id, request.broker_epoch)?.attach(now_ms, connection, config);
         self.restore(request.broker_id);
         Ok(())
+    }
+
+    /// Whether a request to resume comes from the registered process.
+    ///
+    /// # Errors
+    /// Those of [`Sessions::handle_resume`].
+    pub fn check_resume(&mut self, request: &ResumeSession) -> Result<(), Rejection> {
+        let session = self.session_of(request.broker_id, request.broker_epoch)?;
+        if session.incarnation_id == request.incarnation_id { Ok(()) } else { Err(stale(request.broker_id)) }
+    }
+
+    /// Whose session a connection carries.
+    #[must_use]
+    pub fn broker_of(&self, connection: ConnectionId) -> Option<BrokerId> {
+        let mut sessions = self.sessions.iter();
+        sessions.find(|(_, session)| session.connection == Some(connection)).map(|(broker_id, _)| *broker_id)
     }
 
     /// A heartbeat came over a session's connection.

@@ -5,7 +5,7 @@ use std::path::Path;
 use yak_core::image::Image;
 use yak_log::dir::{Dir, OpenMode, is_out_of_space};
 use yak_model::metadata::JournalLine;
-use yak_model::{Term, TimestampMs};
+use yak_model::{ClusterId, Term, TimestampMs};
 use yak_protocol::journal::{Header, ImageSpan, encode_header, encode_line};
 
 use super::open::fault;
@@ -38,24 +38,20 @@ impl Journal {
     }
 
     fn compact(&mut self, image: &Image, term: Term, time: TimestampMs) -> Result<(), JournalError> {
-        let path = files::path_of(image.index().next());
-        let bytes = self.encode_image(image, term, time);
+        let path = files::path_of(&self.folder, image.index().next());
+        let bytes = encode_image(self.cluster_id, image, term, time);
         match prepare(self.dir.as_ref(), &path, &bytes, self.durable) {
             Err(JournalError::Io { source, .. }) if is_out_of_space(&source) => {
                 tracing::warn!(error = %source, "journal_not_compacted");
                 // The present file goes on, until it has grown by as much again.
                 (self.base_index, self.base_end) = (self.synced, self.end);
-                let folder = Path::new(files::FOLDER);
-                return files::remove_temporary(self.dir.as_ref()).map_err(fault(
-                    self.dir.as_ref(),
-                    folder,
-                    "clear",
-                ));
+                let (dir, folder) = (self.dir.as_ref(), self.folder.as_path());
+                return files::remove_temporary(dir, folder).map_err(fault(dir, folder, "clear"));
             }
             prepared => prepared?,
         }
         // From here on the new file is the journal, or nobody knows which one is.
-        put_in_place(self.dir.as_ref(), &path, self.durable)?;
+        put_in_place(self.dir.as_ref(), &self.folder, &path, self.durable)?;
         let file = self.dir.open(&path, OpenMode::Write).map_err(fault(self.dir.as_ref(), &path, "open"))?;
         let former = std::mem::replace(&mut self.file, file);
         // What is history now needs no more room; not getting it back is no harm.
@@ -72,18 +68,6 @@ impl Journal {
         Ok(())
     }
 
-    fn encode_image(&self, image: &Image, term: Term, time: TimestampMs) -> Vec<u8> {
-        let groups = image.to_records();
-        let span = ImageSpan { index: image.index(), lines: groups.len() as u64 };
-        let mut bytes = Vec::new();
-        encode_header(&Header { cluster_id: self.cluster_id, image: Some(span) }, &mut bytes);
-        for records in groups {
-            let (index, cause) = (image.index(), "image".to_owned());
-            encode_line(&JournalLine { index, term, synced: index, time, cause, records }, &mut bytes);
-        }
-        bytes
-    }
-
     /// Removes the oldest files beyond the size that is kept. Not being able to is no harm.
     fn forget_old_history(&self) {
         if let Err(error) = self.try_forget_old_history() {
@@ -93,8 +77,8 @@ impl Journal {
 
     fn try_forget_old_history(&self) -> std::io::Result<()> {
         let mut kept = 0;
-        for first in files::list(self.dir.as_ref())?.into_iter().rev() {
-            let path = files::path_of(first);
+        for first in files::list(self.dir.as_ref(), &self.folder)?.into_iter().rev() {
+            let path = files::path_of(&self.folder, first);
             if path == self.path {
                 continue;
             }
@@ -105,6 +89,19 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// The text of a journal that begins with an image and has nothing after it yet.
+pub(crate) fn encode_image(cluster_id: ClusterId, image: &Image, term: Term, time: TimestampMs) -> Vec<u8> {
+    let groups = image.to_records();
+    let span = ImageSpan { index: image.index(), lines: groups.len() as u64 };
+    let mut bytes = Vec::new();
+    encode_header(&Header { cluster_id, image: Some(span) }, &mut bytes);
+    for records in groups {
+        let (index, cause) = (image.index(), "image".to_owned());
+        encode_line(&JournalLine { index, term, synced: index, time, cause, records }, &mut bytes);
+    }
+    bytes
 }
 
 /// Writes a file whole under its temporary name.
@@ -120,10 +117,14 @@ pub(super) fn prepare(dir: &dyn Dir, path: &Path, bytes: &[u8], durable: bool) -
 }
 
 /// Gives a prepared file its name, so that after a power cut it is there with all its bytes or not at all.
-pub(super) fn put_in_place(dir: &dyn Dir, path: &Path, durable: bool) -> Result<(), JournalError> {
+pub(super) fn put_in_place(
+    dir: &dyn Dir,
+    folder: &Path,
+    path: &Path,
+    durable: bool,
+) -> Result<(), JournalError> {
     dir.rename(&files::temporary(path), path).map_err(fault(dir, path, "rename"))?;
     if durable {
-        let folder = Path::new(files::FOLDER);
         dir.sync_dir(folder).map_err(fault(dir, folder, "sync"))?;
     }
     Ok(())

@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use yak_log::dir::{Dir, EntryKind};
 use yak_model::MetadataIndex;
 
-/// The directory of the journal within the log directory.
-pub(super) const FOLDER: &str = "zookeeper";
 const PREFIX: &str = "journal-";
 const SUFFIX: &str = ".ndjson";
 const TEMPORARY: &str = ".tmp";
 
-/// The file that begins with an index.
-pub(super) fn path_of(first: MetadataIndex) -> PathBuf {
-    Path::new(FOLDER).join(format!("{PREFIX}{:020}{SUFFIX}", first.get()))
+/// The file in `folder` that begins with an index.
+pub(super) fn path_of(folder: &Path, first: MetadataIndex) -> PathBuf {
+    folder.join(format!("{PREFIX}{:020}{SUFFIX}", first.get()))
 }
 
 /// The first index of a file's name, if it is one of a journal.
@@ -25,8 +23,8 @@ fn first_of(name: &str) -> Option<MetadataIndex> {
 }
 
 /// Journal files by first index, oldest first.
-pub(super) fn list(dir: &dyn Dir) -> io::Result<Vec<MetadataIndex>> {
-    let entries = dir.list(Path::new(FOLDER))?;
+pub(super) fn list(dir: &dyn Dir, folder: &Path) -> io::Result<Vec<MetadataIndex>> {
+    let entries = dir.list(folder)?;
     let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
     let mut found: Vec<_> = files.filter_map(|entry| first_of(&entry.name)).collect();
     found.sort();
@@ -34,11 +32,11 @@ pub(super) fn list(dir: &dyn Dir) -> io::Result<Vec<MetadataIndex>> {
 }
 
 /// Removes what an interrupted compaction left.
-pub(super) fn remove_temporary(dir: &dyn Dir) -> io::Result<()> {
-    for entry in dir.list(Path::new(FOLDER))? {
+pub(super) fn remove_temporary(dir: &dyn Dir, folder: &Path) -> io::Result<()> {
+    for entry in dir.list(folder)? {
         let journal = entry.name.strip_suffix(TEMPORARY).and_then(first_of);
         if entry.kind == EntryKind::File && journal.is_some() {
-            dir.remove_file(&Path::new(FOLDER).join(&entry.name))?;
+            dir.remove_file(&folder.join(&entry.name))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The journal: files of lines, appended durably, read back strictly, compacted from an image.
 //!
 //! ```text
-//! zookeeper/
+//! zookeeper/                                the folder, by another name where the journal has the directory to itself
 //!   .lock                                   one process per journal
 //!   journal-00000000000000000001.ndjson     named after the first index it may hold
 //!   journal-00000000000000020001.ndjson     begins with the image at 20000; the newest is the journal,
@@ -23,9 +23,10 @@ mod files;
 mod open;
 mod scan;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use compact::encode_image;
 pub use error::{JournalError, NotWritten};
 pub use open::Recovered;
 pub use scan::Cut;
@@ -41,6 +42,8 @@ const RESERVED_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Journal {
     dir: Arc<dyn Dir>,
+    /// Within `dir`.
+    folder: PathBuf,
     limits: JournalLimits,
     durable: bool,
     cluster_id: ClusterId,
@@ -69,7 +72,7 @@ impl Journal {
 
     /// The file that is appended to, relative to the directory.
     #[must_use]
-    pub fn path(&self) -> &PathBuf {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

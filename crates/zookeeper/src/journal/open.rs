@@ -12,7 +12,7 @@ use yak_protocol::journal::{Header, encode_header};
 use super::compact::{prepare, put_in_place};
 use super::scan::{Cut, Damage, Scan, scan};
 use super::{Journal, JournalError, files};
-use crate::JournalLimits;
+use crate::Options;
 
 /// Largest journal file that is read; compaction keeps files far below.
 const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -28,40 +28,36 @@ pub struct Recovered {
     pub elections: Elections,
     /// What was cut off its end.
     pub cut: Option<Cut>,
+    /// The newest file's lines after its image, byte for byte.
+    pub lines: Vec<u8>,
 }
 
 impl Journal {
-    /// Opens the journal under `dir`, or makes an empty one for the cluster `fresh`.
+    /// Opens the journal in the folder of `dir` that the options name, or makes an empty one for the cluster `fresh`.
     ///
     /// # Errors
     ///
     /// It is in use or damaged, or the file system refuses.
     pub fn open(
         dir: Arc<dyn Dir>,
-        limits: JournalLimits,
-        durable: bool,
+        options: &Options,
         fresh: ClusterId,
     ) -> Result<(Self, Recovered), JournalError> {
-        let folder = Path::new(files::FOLDER);
+        let (folder, durable) = (options.folder.as_path(), options.durable);
         let at_folder = |action| fault(dir.as_ref(), folder, action);
-        match dir.create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(at_folder("create")(error));
-            }
-            _ => {}
-        }
+        make(dir.as_ref(), folder).map_err(at_folder("create"))?;
         let lock = dir.lock(&folder.join(".lock")).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => JournalError::InUse(dir.path().join(folder)),
             _ => at_folder("lock")(error),
         })?;
-        files::remove_temporary(dir.as_ref()).map_err(at_folder("clear"))?;
-        let newest = files::list(dir.as_ref()).map_err(at_folder("list"))?.last().copied();
-        let path = files::path_of(newest.unwrap_or(MetadataIndex::new(1)));
+        files::remove_temporary(dir.as_ref(), folder).map_err(at_folder("clear"))?;
+        let newest = files::list(dir.as_ref(), folder).map_err(at_folder("list"))?.last().copied();
+        let path = files::path_of(folder, newest.unwrap_or(MetadataIndex::new(1)));
         if newest.is_none() {
             let mut header = Vec::new();
             encode_header(&Header { cluster_id: fresh, image: None }, &mut header);
             prepare(dir.as_ref(), &path, &header, durable)?;
-            put_in_place(dir.as_ref(), &path, durable)?;
+            put_in_place(dir.as_ref(), folder, &path, durable)?;
         }
         if durable {
             // The names too may be known to this machine's memory only.
@@ -73,9 +69,11 @@ impl Journal {
             settle(file.as_ref(), &bytes, &found, durable).map_err(fault(dir.as_ref(), &path, "write"))?;
         let cut = cut.map(|(line, bytes)| Cut { path: dir.path().join(&path), line, bytes });
         let Scan { header, image, elections, lines_begin, end, .. } = found;
+        let lines = bytes[lines_begin..end].to_vec();
         let mut journal = Self {
             dir,
-            limits,
+            folder: folder.to_owned(),
+            limits: options.limits,
             durable,
             cluster_id: header.cluster_id,
             path,
@@ -89,7 +87,18 @@ impl Journal {
             _lock: lock,
         };
         journal.reserve(0);
-        Ok((journal, Recovered { cluster_id: header.cluster_id, image, elections, cut }))
+        Ok((journal, Recovered { cluster_id: header.cluster_id, image, elections, cut, lines }))
+    }
+}
+
+/// Makes the folder, unless it is the directory itself.
+fn make(dir: &dyn Dir, folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() {
+        return Ok(());
+    }
+    match dir.create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Handle, Journal, JournalError, JournalLimits, Options, Recovered, StartError, Zookeeper};
+use crate::{Handle, Journal, JournalError, Options, Recovered, StartError, Zookeeper};
 use yak_core::controller::CreateTopics;
 use yak_core::image::Image;
 use yak_log::dir::{Dir, MemDir};
@@ -32,7 +32,7 @@ pub(crate) fn try_start(dir: &MemDir, options: Options) -> Result<Zookeeper, Sta
 
 /// What a journal says, without the thread.
 pub(crate) fn recover(dir: &MemDir) -> Result<Recovered, JournalError> {
-    Journal::open(Arc::new(dir.clone()), JournalLimits::default(), true, cluster()).map(|(_, found)| found)
+    Journal::open(Arc::new(dir.clone()), &Options::default(), cluster()).map(|(_, found)| found)
 }
 
 /// A directory with one file of the journal, as text.

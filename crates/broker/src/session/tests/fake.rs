@@ -195,7 +195,7 @@ impl State {
 
     fn answer(&mut self, request: ControllerRequest) -> BytesMut {
         match request {
-            ControllerRequest::Status => reply(Ok(ZookeeperReport {
+            ControllerRequest::Status(_) => reply(Ok(ZookeeperReport {
                 cluster_id: self.cluster_id,
                 version: "test".to_owned(),
                 index: self.index(),

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use yak_model::api::{SessionReport, ZookeeperReport};
 use yak_model::metadata::{PartitionRecord, RecoveryState};
-use yak_model::{BrokerId, DirectoryId};
+use yak_model::{BrokerId, DirectoryId, MetadataIndex};
 
 use super::heartbeat::{read_presence, write_presence};
 use crate::call::{self, Call};
@@ -16,15 +16,32 @@ const RECOVERY_STATES: [(&str, RecoveryState); 2] =
     [("recovered", RecoveryState::Recovered), ("recovering", RecoveryState::Recovering)];
 
 /// Asks a zookeeper for its status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ControllerStatus;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControllerStatus {
+    /// The highest journal index that the asking broker has ever seen: a journal that ends before it is an older one,
+    /// and its zookeeper must serve nobody.
+    pub seen: Option<MetadataIndex>,
+    /// `cluster.secret`, if the broker has one.
+    pub secret: Option<String>,
+}
+
+/// Reads a request.
+pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<ControllerStatus, Problem> {
+    Ok(ControllerStatus {
+        seen: shared::index(fields, "seen")?,
+        secret: fields.optional("secret", |node| node.label())?,
+    })
+}
 
 impl Call for ControllerStatus {
     type Reply = ZookeeperReport;
     const OPERATION: &'static str = NAME;
 
     fn encode_request(&self, out: &mut BytesMut, id: Option<u64>) {
-        call::encode_request(out, id, NAME, |_| {});
+        call::encode_request(out, id, NAME, |object| {
+            object.optional("seen", self.seen.map(MetadataIndex::get).as_ref());
+            object.optional("secret", self.secret.as_ref());
+        });
     }
 
     fn parse_reply(line: &[u8]) -> Result<Response<ZookeeperReport>, MalformedReply> {
