@@ -126,7 +126,7 @@ readonly TAB=$'\t'
 
 # Every change of the cluster is a line of the zookeeper's journal, with time and cause.
 journal() {
-    cat "$work"/zookeeper/zookeeper/journal-*.ndjson
+    cat "$work"/zookeeper/journal-*.ndjson
 }
 
 # since_kill: turns lines `hours:minutes:seconds<TAB>text` into `milliseconds since the kill<TAB>text`; drops older ones.
@@ -176,6 +176,7 @@ background() {
     shift 2
     "$@" >"$output" 2>"$work/run/$name.err" 9>&- &
     printf '%s\n' "$!" >"$work/run/$name.pid"
+    disown
 }
 
 # feed TOPIC FILE RATE: the lines of a file again and again, as records.
@@ -242,7 +243,7 @@ background producer "$work/events.ndjson" \
     "$bin/yak-verifiable-producer" --topic stream --throughput "$rate" --acks "$acks"
 background consumer "$work/read.txt" "$bin/yak-consumer" --quiet --topic stream --from-beginning
 wait_for 120 acknowledged_above $KILL_AT || die "the stream does not flow: $(tail -n 1 "$work/run/producer.err")"
-printf '    %d acknowledged, %d read, and it goes on\n' "$(acknowledged)" "$(wc -l <"$work/read.txt")"
+printf '    %d read, %d acknowledged, and it goes on\n' "$(wc -l <"$work/read.txt")" "$(acknowledged)"
 
 pid=$(pid_of "broker-$leader")
 if [[ -n $hang ]]; then

@@ -99,6 +99,8 @@ launch() {
     # 9 is what the demonstration's watchman listens to.
     "$@" </dev/null >"$cluster/run/$name.out" 2>>"$cluster/run/$name.err" 9>&- &
     printf '%s\n' "$!" >"$cluster/run/$name.pid"
+    # The shell need not say how it ended.
+    disown
 }
 
 # pid_of NAME: its process id; fails if it does not run.
