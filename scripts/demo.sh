@@ -166,8 +166,8 @@ timeline() {
     {
         printf '0\tbroker %d %s, after acknowledgement %d\n' "$leader" "$deed" "$at_kill"
         sed -n "s/^[^T]*T\([0-9:.]*\)Z .*broker_suspended broker=$leader\$/\1${TAB}noticed: its connection to the zookeeper closed/p" \
-            "$work/run/zookeeper.err" | since_kill | head -n 1
-        causes | sed -n "s/${TAB}broker $leader fenced: /${TAB}given up: /p" | head -n 1
+            "$work/run/zookeeper.err" | since_kill | sed -n 1p
+        causes | sed -n "s/${TAB}broker $leader fenced: /${TAB}given up: /p" | sed -n 1p
         printf '%d\telected: broker %d, epoch %d\n' "$elected_ms" "$heir" "$epoch"
         printf '%d\tfirst acknowledgement by broker %d: of number %d\n' $((first_ms - killed_ms)) "$heir" "$number"
         causes | sed -n "s/$TAB\(broker $leader registered\).*/$TAB\1 again/p; /${TAB}stream-0: $leader caught up/p"
@@ -325,7 +325,7 @@ cat <<'END'
   $ sort -n read.txt | diff - read.txt    # was reordered
 END
 if ((lost > 0)); then
-    grep '^<' "$work/difference.txt" | head -n 3 | sed 's/^/    /'
+    awk '/^</ && ++shown <= 3 { print "    " $0 }' "$work/difference.txt"
     printf '    ... %d lines begin with <\n' "$lost"
 fi
 if ((unacknowledged > 0)); then
