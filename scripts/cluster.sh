@@ -8,6 +8,7 @@
 #   scripts/cluster.sh kill zookeeper        of the zookeeper
 #   scripts/cluster.sh restart N             start broker N again; ends it in order first, if it runs
 #   scripts/cluster.sh restart zookeeper     the same with the zookeeper
+#   scripts/cluster.sh env                   print the line that a terminal needs to use it, for eval
 #   scripts/cluster.sh down                  end everything in order; the data stay
 #
 # Ports are 2181 and 9092, 9093, 9094; with YAK_FREE_PORTS=1 any that are free. Everything lies in the directory
@@ -22,7 +23,7 @@ count=${YAK_BROKERS:-3}
 [[ $count =~ ^[1-9][0-9]?$ ]] || die "YAK_BROKERS: $count is not a number of brokers"
 
 usage() {
-    sed -n '2,14s/^# \{0,1\}//p' "$0"
+    sed -n '2,15s/^# \{0,1\}//p' "$0"
 }
 
 # table: the processes, one a line.
@@ -36,6 +37,11 @@ table() {
     done
 }
 
+# environment: the line that a terminal needs.
+environment() {
+    printf 'export PATH="%s:%s" YAK_BOOTSTRAP_SERVERS=%s\n' "$bin" "\$PATH" "$(bootstrap)"
+}
+
 up() {
     local id
     programs yak-zookeeper yak-broker yak-producer yak-consumer yak-topics yak-status
@@ -44,8 +50,7 @@ up() {
         runs "broker-$id" || start_node "broker-$id"
     done
     table
-    printf '\nIn each terminal, to use it:\n\n    export PATH="%s:%s" YAK_BOOTSTRAP_SERVERS=%s\n' \
-        "$bin" "\$PATH" "$(bootstrap)"
+    printf '\nIn each terminal, to use it:\n\n    %s\n' "$(environment)"
 }
 
 status() {
@@ -107,6 +112,7 @@ down() {
 case "$#:${1:-}" in
 1:up) up ;;
 1:status) status ;;
+1:env) programs yak-status && environment ;;
 1:down) down ;;
 2:kill) kill_node "$2" ;;
 3:kill) [[ $2 == leader ]] || die "only a leader has a topic"; kill_node "$2" "$3" ;;
