@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use yak_cli::parse;
+use yak_cli::server::ServerArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,14 +22,9 @@ Examples:
 #[derive(Debug, Clone, Default, Parser)]
 #[command(name = "yak-broker", version, after_help = EXAMPLES)]
 pub struct BrokerArgs {
-    /// Settings, as key=value lines with Kafka's names
-    pub file: Option<PathBuf>,
     /// This broker's number (node.id); sets the default port to 9091+N, the data to data/broker-N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::whole::<i32>)]
     pub id: Option<i32>,
-    /// Port to listen on; 0 is any free port
-    #[arg(long, value_name = "P")]
-    pub port: Option<u16>,
     /// Directory of the partitions (log.dirs)
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -43,24 +40,9 @@ pub struct BrokerArgs {
     /// End when stdin ends, that is with the program that started this one
     #[arg(long, requires = "standalone")]
     pub until_stdin_closes: bool,
-    /// Set one key
-    #[arg(long = "override", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
-    /// Write the YAK_READY object to this file, too
-    #[arg(long, value_name = "FILE")]
-    pub ports_file: Option<PathBuf>,
-    /// Print every key with its value and where that comes from, then exit
-    #[arg(long)]
-    pub print_config: bool,
-    /// Check the settings, report every fault, then exit
-    #[arg(long)]
-    pub check_config: bool,
-    /// Log more on stderr; twice for still more
-    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
-    /// Log only warnings and errors
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// What every server has.
+    #[command(flatten)]
+    pub common: ServerArgs,
 }
 
 #[cfg(test)]
@@ -84,9 +66,9 @@ mod tests {
     fn flags_are_read() {
         let args = parse("c.properties --standalone --id 2 --port 0 --override a=1 --override b=2 -vv");
         let args = args.expect("valid");
-        assert_eq!(args.file, Some(PathBuf::from("c.properties")));
-        assert_eq!((args.id, args.port, args.verbose), (Some(2), Some(0), 2));
-        assert_eq!(args.overrides, ["a=1", "b=2"]);
+        assert_eq!(args.common.file, Some(PathBuf::from("c.properties")));
+        assert_eq!((args.id, args.common.port, args.common.verbose), (Some(2), Some(0), 2));
+        assert_eq!(args.common.overrides, ["a=1", "b=2"]);
     }
 
     #[test]

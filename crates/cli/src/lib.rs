@@ -1,7 +1,7 @@
-//! What every command line tool shares: flags, errors and hints, exit codes, signals, output.
+//! What every program shares: flags, errors and hints, exit codes, signals, output.
 //!
 //! Data goes to stdout ([`stdout`]), everything else to stderr ([`console`]). A tool is a [`tool::Tool`];
-//! [`tool::main`] is its whole `main`. Every first line that a tool may show for bad input or a broken
+//! [`tool::main`] is its whole `main`; a server is a [`server::ServerProgram`]. Every first line that a tool may show for bad input or a broken
 //! cluster stands in [`messages`], so that tests and tools agree on it.
 
 pub mod args;
@@ -11,6 +11,7 @@ pub mod human;
 pub mod messages;
 pub mod parse;
 pub mod properties;
+pub mod server;
 pub mod signals;
 pub mod stdout;
 pub mod suggest;

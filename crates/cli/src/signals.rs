@@ -28,9 +28,13 @@ impl Interrupt {
         let interrupt = Self::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let listener = interrupt.clone();
+        // From here on no signal ends the process by itself, however soon it comes.
+        let mut signals = {
+            let _within = runtime.enter();
+            Signals::new()?
+        };
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let Ok(mut signals) = Signals::new() else { return };
                 loop {
                     listener.receive(signals.next().await);
                 }
@@ -50,6 +54,12 @@ impl Interrupt {
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.token.is_cancelled()
+    }
+
+    /// Cancelled by the first signal.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
     }
 
     /// Completes when the first signal has come.

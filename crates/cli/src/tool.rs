@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, Parser};
 
 use crate::args::{Color, OutputArgs};
@@ -93,21 +92,14 @@ fn start<T: Tool>(tool: T, console: Arc<Console>) -> Result<Exit, Failure> {
     outcome
 }
 
-/// Help and version go to stdout and are a success; anything else is one line on stderr.
 fn refuse<T: Tool>(error: &clap::Error, args: &[OsString]) -> Exit {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        error.print().unwrap_or_default();
-        return Exit::Done;
-    }
     let given = |flag: &str| args.iter().any(|arg| arg == flag);
     let output = OutputArgs {
         json: given("--json"),
         color: if given("--color=never") { Color::Never } else { Color::Auto },
         ..OutputArgs::default()
     };
-    let failure = usage::reduce(error, T::NAME);
-    Console::new(&output).failure(&failure);
-    failure.exit
+    usage::refuse(error, T::NAME, &output)
 }
 
 /// `-v` and `-vv`: what the client library reports.

@@ -2,7 +2,21 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::failure::Failure;
+use crate::args::OutputArgs;
+use crate::console::Console;
+use crate::failure::{Exit, Failure};
+
+/// Help and version go to stdout and are a success; anything else is one line on stderr, and a hint.
+#[must_use]
+pub fn refuse(error: &clap::Error, tool: &str, output: &OutputArgs) -> Exit {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        error.print().unwrap_or_default();
+        return Exit::Done;
+    }
+    let failure = reduce(error, tool);
+    Console::new(output).failure(&failure);
+    failure.exit
+}
 
 /// What is wrong with the command line of `tool`, in one line.
 #[must_use]

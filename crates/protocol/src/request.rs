@@ -5,8 +5,7 @@ use std::fmt;
 use yak_model::TimestampMs;
 use yak_model::api::{
     AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, Fetch,
-    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch,
-    Subscribe, Tail,
+    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch, Subscribe, Tail,
 };
 use yak_record::BatchBuilder;
 

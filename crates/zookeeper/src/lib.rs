@@ -28,12 +28,15 @@
 //!
 //! Sessions with brokers over sockets, and pushing journal lines to them, come on top: [`server`].
 
+pub mod args;
 mod channel;
+pub mod config;
 mod ended;
 mod feed;
 mod handle;
 mod journal;
 mod options;
+mod program;
 mod random;
 pub mod server;
 #[cfg(test)]

@@ -27,12 +27,9 @@ fn segment(data: &Path) -> std::path::PathBuf {
 #[test]
 fn usage_errors_are_one_line_a_hint_and_exit_code_2() {
     for (args, first_line) in [
-        (&["--standalne"][..], "error: unexpected argument '--standalne' found"),
-        (
-            &["--standalone", "--port", "seventy"],
-            "error: invalid value 'seventy' for '--port <P>': invalid digit found in string",
-        ),
-        (&["--ephemeral"], "error: the following required arguments were not provided:"),
+        (&["--standalne"][..], "error: unknown option '--standalne'"),
+        (&["--standalone", "--port", "seventy"], "error: --port: \"seventy\" is not a whole number"),
+        (&["--ephemeral"], "error: --standalone is required"),
     ] {
         let finished = broker_command(args);
         assert_eq!(

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use yak_model::BrokerId;
-use yak_model::config::{ConfigValue, Effect, Fault, Origin, Setting, Settings, TopicConfig};
+use yak_model::config::{
+    ConfigValue, DEFAULT_BROKER_PORT, Effect, Endpoint, Fault, Origin, Setting, Settings, TopicConfig,
+};
 
-use super::endpoint::Endpoint;
-use super::load::replace;
 use crate::args::BrokerArgs;
 
 /// A broker's configuration, validated.
@@ -78,13 +78,13 @@ impl BrokerConfig {
         args: &BrokerArgs,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let listener = listener(settings, args.port, faults);
+        let listener = listener(settings, args.common.port, faults);
         let advertised = advertised(settings, listener.as_ref(), faults);
         let data = data_directory(settings, args, faults);
         let topic_defaults = topic_defaults(settings, faults);
         let zookeepers = if args.standalone { None } else { Some(zookeepers(settings, faults)) };
         check_sizes(settings, faults);
-        let read = Reader(settings);
+        let read = &*settings;
         let rack = read.text("broker.rack");
         Some(Self {
             node_id: BrokerId::new(read.number("node.id")),
@@ -105,44 +105,12 @@ impl BrokerConfig {
                 max_per_ip: read.number("max.connections.per.ip"),
                 max_idle: read.span("connections.max.idle.ms"),
                 max_request_bytes: read.number("socket.request.max.bytes"),
-                max_queued_bytes: read.limit("queued.max.request.bytes"),
+                max_queued_bytes: read.limit("queued.max.request.bytes", usize::MAX),
             },
             replica_fetch_attachments: read.boolean("replica.fetch.attachments"),
             topic_defaults,
         })
     }
-}
-
-/// Reads values that their kinds have checked; a mismatch is a bug in the table.
-struct Reader<'a>(&'a Settings);
-
-impl Reader<'_> {
-    fn text(&self, key: &str) -> String {
-        self.0.get(key).value.to_string()
-    }
-
-    fn boolean(&self, key: &str) -> bool {
-        self.0.get(key).value.as_boolean().expect("the kind is a boolean")
-    }
-
-    fn number<T: TryFrom<i64>>(&self, key: &str) -> T {
-        let number = self.0.get(key).value.as_number().expect("the kind is a number");
-        T::try_from(number).ok().expect("the kind's limits fit the field")
-    }
-
-    fn span(&self, key: &str) -> Duration {
-        Duration::from_millis(self.number(key))
-    }
-
-    /// -1 is no limit.
-    fn limit(&self, key: &str) -> usize {
-        let number = self.0.get(key).value.as_number().expect("the kind is a number");
-        usize::try_from(number).unwrap_or(usize::MAX)
-    }
-}
-
-fn fault(settings: &Settings, key: &str, problem: impl Into<String>) -> Fault {
-    Fault::new(settings.get(key).origin.clone(), key, problem)
 }
 
 /// The listener, with `--port` taking the port's place; the setting then shows what counts.
@@ -151,65 +119,60 @@ fn listener(settings: &mut Settings, port: Option<u16>, faults: &mut Vec<Fault>)
     if let Some(port) = port {
         endpoint.port = port;
         let value = ConfigValue::Text(format!("PLAINTEXT://{endpoint}"));
-        replace(settings, "listeners", Setting { value, origin: Origin::Flag("--port") });
+        settings.replace("listeners", Setting { value, origin: Origin::Flag("--port") });
     }
     Some(endpoint)
 }
 
 fn advertised(settings: &Settings, listener: Option<&Endpoint>, faults: &mut Vec<Fault>) -> Option<Endpoint> {
     let key = "advertised.listeners";
-    if settings.get(key).value.to_string().is_empty() {
+    if settings.text(key).is_empty() {
         if listener.is_some_and(Endpoint::is_every_interface) {
             let problem = "listens on every interface; say in advertised.listeners which address clients \
                            are to connect to";
-            faults.push(fault(settings, "listeners", problem));
+            faults.push(settings.fault("listeners", problem));
         }
         return None;
     }
     let endpoint = endpoint(settings, key, faults)?;
     if endpoint.is_every_interface() {
-        faults.push(fault(settings, key, format!("nobody can connect to {}", endpoint.host)));
+        faults.push(settings.fault(key, format!("nobody can connect to {}", endpoint.host)));
     }
     Some(endpoint)
 }
 
 /// The one address of a key.
 fn endpoint(settings: &Settings, key: &str, faults: &mut Vec<Fault>) -> Option<Endpoint> {
-    let text = settings.get(key).value.to_string();
-    let parsed = if text.contains(',') {
-        Err(format!("\"{text}\" names several listeners, but a broker has one"))
-    } else {
-        Endpoint::parse(&text)
-    };
-    parsed.map_err(|problem| faults.push(fault(settings, key, problem))).ok()
+    let parsed = Endpoint::parse_listener(&settings.text(key), DEFAULT_BROKER_PORT, "broker");
+    parsed.map_err(|problem| faults.push(settings.fault(key, problem))).ok()
 }
 
 fn data_directory(settings: &Settings, args: &BrokerArgs, faults: &mut Vec<Fault>) -> DataDirectory {
     if args.ephemeral {
         return DataDirectory::Temporary;
     }
-    let text = settings.get("log.dirs").value.to_string();
+    let text = settings.text("log.dirs");
     if text.is_empty() {
-        faults.push(fault(settings, "log.dirs", "names no directory"));
+        faults.push(settings.fault("log.dirs", "names no directory"));
     } else if text.contains(',') {
         let problem = format!("\"{text}\" names several directories, but a broker has one so far");
-        faults.push(fault(settings, "log.dirs", problem));
+        faults.push(settings.fault("log.dirs", problem));
     }
     DataDirectory::Path(PathBuf::from(text))
 }
 
 fn zookeepers(settings: &Settings, faults: &mut Vec<Fault>) -> Vec<Endpoint> {
     let key = "zookeeper.connect";
-    let text = settings.get(key).value.to_string();
+    let text = settings.text(key);
     let mut zookeepers = Vec::new();
     for address in text.split(',').map(str::trim).filter(|address| !address.is_empty()) {
         match Endpoint::parse_zookeeper(address) {
             Ok(endpoint) => zookeepers.push(endpoint),
-            Err(problem) => faults.push(fault(settings, key, problem)),
+            Err(problem) => faults.push(settings.fault(key, problem)),
         }
     }
     if zookeepers.is_empty() && faults.is_empty() {
-        faults.push(fault(settings, key, "names no zookeeper"));
+        faults.push(settings.fault(key, "names no zookeeper"));
     }
     zookeepers
 }
@@ -219,7 +182,7 @@ fn topic_defaults(settings: &Settings, faults: &mut Vec<Fault>) -> TopicConfig {
     for (key, setting) in settings.iter().filter(|(key, _)| key.effect == Effect::Works) {
         let Some(topic_key) = key.topic_key else { continue };
         if let Err(refused) = topics.set(topic_key, &setting.value.to_string()) {
-            faults.push(fault(settings, key.name, refused.problem));
+            faults.push(settings.fault(key.name, refused.problem));
         }
     }
     topics
@@ -231,11 +194,11 @@ fn check_sizes(settings: &Settings, faults: &mut Vec<Fault>) {
     let request = number("socket.request.max.bytes");
     if number("message.max.bytes") > request {
         let problem = format!("is more than socket.request.max.bytes ({request})");
-        faults.push(fault(settings, "message.max.bytes", problem));
+        faults.push(settings.fault("message.max.bytes", problem));
     }
     let queued = number("queued.max.request.bytes");
     if queued != -1 && queued < request {
         let problem = format!("is less than socket.request.max.bytes ({request})");
-        faults.push(fault(settings, "queued.max.request.bytes", problem));
+        faults.push(settings.fault("queued.max.request.bytes", problem));
     }
 }

@@ -4,6 +4,7 @@ use yak_model::config::{ConfigKey, Effect, TOPIC_KEYS};
 
 use super::kafka_keys::IDLE_KEYS;
 use super::keys::BROKER_KEYS;
+use yak_zookeeper::config::ZOOKEEPER_KEYS;
 
 const INTRODUCTION: &str = "\
 # Configuration
@@ -27,6 +28,13 @@ Set with `yak-topics --create --config key=value` or `--alter`. A topic that doe
 broker's value, from the key in the last column.
 ";
 
+const ZOOKEEPERS: &str = "
+## Zookeepers
+
+Keys of `yak-zookeeper`, in the same layers (`YAK_DATA_DIR` is `dataDir`). Other keys of Apache ZooKeeper's file are
+accepted with a warning.
+";
+
 const IDLE: &str = "
 ## Keys of Kafka that do nothing here
 
@@ -40,6 +48,12 @@ pub fn document() -> String {
     let mut text = INTRODUCTION.to_owned();
     text.push_str("\n## Brokers\n\n| key | value | default | what it does |\n|---|---|---|---|\n");
     for key in BROKER_KEYS.keys {
+        let ConfigKey { name, kind, documentation, .. } = key;
+        text.push_str(&format!("| `{name}` | {kind} | {} | {documentation} |\n", default(key)));
+    }
+    text.push_str(ZOOKEEPERS);
+    text.push_str("\n| key | value | default | what it does |\n|---|---|---|---|\n");
+    for key in ZOOKEEPER_KEYS.keys {
         let ConfigKey { name, kind, documentation, .. } = key;
         text.push_str(&format!("| `{name}` | {kind} | {} | {documentation} |\n", default(key)));
     }

@@ -1,12 +1,10 @@
 //! From command line, file and environment to a validated configuration.
 
-use std::path::Path;
-use std::{fs, io};
-
-use yak_model::config::{ConfigValue, Fault, Faults, Origin, Setting, Settings, Written};
+use yak_model::config::{
+    ConfigValue, DEFAULT_BROKER_PORT, Fault, Faults, LOOPBACK, Origin, Setting, Settings, Written,
+};
 
 use super::broker::BrokerConfig;
-use super::endpoint::LOOPBACK;
 use super::keys::BROKER_KEYS;
 use crate::args::BrokerArgs;
 
@@ -58,25 +56,12 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
     let mut written = Written::default();
     if args.standalone {
         written.default_value("log.flush.mode", "os");
-    } else if args.file.is_none() {
+    } else if args.common.file.is_none() {
         // A broker of a cluster that was told nothing else, as in config/broker-1.properties.
         written.default_value("default.replication.factor", "3");
         written.default_value("min.insync.replicas", "2");
     }
-    if let Some(path) = &args.file {
-        let name = path.display().to_string();
-        match read(path) {
-            Ok(text) => written.file(&name, &text),
-            Err(error) => {
-                let origin = Origin::File { path: name.into(), line: 0 };
-                written.fault(Fault::new(origin, "", format!("cannot be read: {error}")));
-            }
-        }
-    }
-    written.environment(&BROKER_KEYS, environment);
-    for argument in &args.overrides {
-        written.override_with(argument);
-    }
+    args.common.write_down(&mut written, &BROKER_KEYS, environment);
     if let Some(id) = args.id {
         written.flag("--id", "node.id", id.to_string());
     }
@@ -87,13 +72,6 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
         written.flag("--data", "log.dirs", data.display().to_string());
     }
     written
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(fs::read(path)?).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::new(io::ErrorKind::InvalidData, format!("byte {at} is not UTF-8"))
-    })
 }
 
 /// Gives the main key the value of whichever synonym counts.
@@ -122,7 +100,7 @@ fn merge_synonyms(
         ConfigValue::Number(number) => ConfigValue::Number(number * factor),
         other => other,
     };
-    replace(settings, main, Setting { value, origin: setting.origin });
+    settings.replace(main, Setting { value, origin: setting.origin });
 }
 
 /// Defaults that follow from the broker's number.
@@ -134,18 +112,12 @@ fn fill_in_defaults(settings: &mut Settings) {
     ];
     for (key, text) in defaults {
         if settings.get(key).origin == Origin::Default {
-            replace(settings, key, Setting { value: ConfigValue::Text(text), origin: Origin::Default });
+            settings.replace(key, Setting { value: ConfigValue::Text(text), origin: Origin::Default });
         }
     }
 }
 
 /// 9092 for broker 1; brokers of large numbers share 9092, which they will want to change.
 fn default_port(id: i64) -> u16 {
-    u16::try_from(9091 + id).unwrap_or(9092)
-}
-
-/// Sets a key of the table to what counts for it.
-pub(super) fn replace(settings: &mut Settings, key: &'static str, setting: Setting) {
-    let row = BROKER_KEYS.find(key).expect("a key of the table");
-    settings.replace(row, setting);
+    u16::try_from(9091 + id).unwrap_or(DEFAULT_BROKER_PORT)
 }

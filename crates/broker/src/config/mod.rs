@@ -13,7 +13,6 @@
 mod broker;
 mod describe;
 mod document;
-mod endpoint;
 mod kafka_keys;
 mod keys;
 mod load;
@@ -21,8 +20,8 @@ mod load;
 mod tests;
 
 pub use broker::{BrokerConfig, ConnectionSettings, DataDirectory};
-pub use describe::{describe_broker, describe_topic, print_config};
+pub use describe::{describe_broker, describe_topic};
 pub use document::document;
-pub use endpoint::Endpoint;
 pub use keys::BROKER_KEYS;
 pub use load::{Loaded, load};
+pub use yak_model::config::Endpoint;

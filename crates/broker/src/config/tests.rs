@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Parser;
 use yak_model::BrokerId;
 use yak_model::api::ConfigSource;
-use yak_model::config::{FlushMode, Settings, Written};
+use yak_model::config::{FlushMode, Settings, Written, print_config};
 
-use super::{BROKER_KEYS, DataDirectory, Loaded, describe_broker, describe_topic, load, print_config};
+use super::{BROKER_KEYS, DataDirectory, Loaded, describe_broker, describe_topic, load};
 use crate::args::BrokerArgs;
 
 /// Loads with a command line, where `FILE` stands for a file of this text.
@@ -20,8 +20,8 @@ fn try_load(command: &str, file: &str, environment: &[(&str, &str)]) -> Result<L
     fs::write(&path, file).expect("writable");
     let words = ["yak-broker", "--standalone"].into_iter().chain(command.split_whitespace());
     let mut args = BrokerArgs::try_parse_from(words).expect("a valid command line");
-    if args.file.is_some() {
-        args.file = Some(path.clone());
+    if args.common.file.is_some() {
+        args.common.file = Some(path.clone());
     }
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let loaded = load(&args, environment);

@@ -20,7 +20,7 @@ use yak_model::api::{LogProof, OpenSession, SessionOpened};
 use yak_zookeeper::Handle;
 
 use super::follow::Follower;
-use super::ready::Ready;
+use super::ready::ready;
 use super::start::{advertised, data_directory, directory_options, listen, open_dir, registration, tell};
 use super::{Controller, Options, Server, StartError, boot};
 use crate::broker::{Broker, Parts};
@@ -76,7 +76,7 @@ async fn join(options: Options, shutdown: CancellationToken) -> Result<Server, S
     };
     let broker = Arc::new(Broker::new(parts));
     let follower = become_ready(&broker, &registered).await?;
-    let ready = Ready { host, port, broker_id: broker.id(), data: path.display().to_string() };
+    let ready = ready(host, port, broker.id(), path.display().to_string());
     tell(&broker, &listener, opened);
     let controller = Controller::Remote(session);
     Ok(Server { broker, listener, controller, follower, temporary, ready, ports_file, shutdown })

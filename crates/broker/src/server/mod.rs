@@ -30,6 +30,7 @@ pub use error::StartError;
 pub(crate) use follow::Follower;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use yak_cli::server::Ready;
 use yak_net::{Budget, ConnectionLimits, Host, Listener};
 use yak_zookeeper::Zookeeper;
 
@@ -57,7 +58,7 @@ pub struct Server {
     follower: Follower,
     /// Removed with its content when the server is dropped (`--ephemeral`).
     temporary: Option<tempfile::TempDir>,
-    ready: ready::Ready,
+    ready: Ready,
     ports_file: Option<PathBuf>,
     /// Told from outside; the broker hands over what it leads before it stops.
     shutdown: CancellationToken,
@@ -81,10 +82,10 @@ impl Server {
         start::start(options, shutdown).await
     }
 
-    /// The line for stdout: `YAK_READY {...}`.
+    /// What to tell whoever started it.
     #[must_use]
-    pub fn ready_line(&self) -> String {
-        self.ready.line()
+    pub const fn ready(&self) -> &Ready {
+        &self.ready
     }
 
     /// Serves until it is told to shut down, then ends in order. A failure of the disk or of the zookeeper also
@@ -102,7 +103,7 @@ impl Server {
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
         if let Some(path) = &ports_file {
-            ready.write(path)?;
+            ready.write(path).map_err(|reason| StartError::PortsFile { path: path.clone(), reason })?;
         }
         let failure = tokio::select! {
             () = shutdown.cancelled() => None,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use yak_cli::server::files;
 use yak_core::controller::ControllerConfig;
 use yak_log::{Background, DirectoryOptions, LogDirectory, RealDir};
 use yak_model::api::{LogProof, RegisterBroker, Rejection, UnfenceBroker};
@@ -13,14 +14,14 @@ use yak_net::Listener;
 use yak_zookeeper::{Handle, Zookeeper};
 
 use super::follow::Follower;
-use super::ready::Ready;
+use super::ready::ready;
 use super::{Controller, Options, Server, StartError, join};
 use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, DataDirectory, Loaded};
 use crate::partitions::{Opened, Partitions};
+use crate::random;
 use crate::session::Membership;
-use crate::{files, random};
 
 pub(crate) async fn start(options: Options, shutdown: CancellationToken) -> Result<Server, StartError> {
     if options.loaded.config.zookeepers.is_some() {
@@ -57,7 +58,7 @@ pub(crate) async fn start(options: Options, shutdown: CancellationToken) -> Resu
     let broker = Broker::new(parts);
     broker.apply(broker.zookeeper.image())?;
     let broker = Arc::new(broker);
-    let ready = Ready { host, port, broker_id: broker.id(), data: path.display().to_string() };
+    let ready = ready(host, port, broker.id(), path.display().to_string());
     let follower = Follower::start(Arc::clone(&broker));
     tell(&broker, &listener, opened);
     let controller = Controller::Embedded(zookeeper);

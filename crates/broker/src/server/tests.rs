@@ -32,7 +32,7 @@ fn options(fake: &Fake, data: &Path) -> Options {
 async fn run_and_stop(fake: &Fake, data: &Path) {
     let shutdown = CancellationToken::new();
     let server = Server::start(options(fake, data), shutdown.clone()).await.expect("a zookeeper is there");
-    assert!(server.ready_line().starts_with("YAK_READY "));
+    assert!(server.ready().line().starts_with("YAK_READY "));
     let broker = Arc::clone(&server.broker);
     assert!(broker.image().is_live(ME), "ready is unfenced, by the metadata it works by");
     assert_eq!(broker.image().cluster_id(), fake.state().cluster_id);

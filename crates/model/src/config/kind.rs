@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::nearest;
+use super::secret::Secret;
 use super::units::{parse_duration, parse_size};
 
 /// The kind of a value, with its limits (both ends inclusive).
@@ -43,6 +44,8 @@ pub enum ConfigKind {
     List,
     /// Any text.
     Text,
+    /// A text that is never shown, not even in a fault.
+    Secret,
 }
 
 /// What a bare number in a duration counts.
@@ -91,6 +94,8 @@ pub enum ConfigValue {
     Text(String),
     /// Of [`ConfigKind::Choices`] and [`ConfigKind::List`].
     List(Vec<String>),
+    /// Of [`ConfigKind::Secret`].
+    Secret(Secret),
 }
 
 impl ConfigValue {
@@ -127,6 +132,7 @@ impl fmt::Display for ConfigValue {
             Self::Ratio(ratio) => write!(f, "{ratio}"),
             Self::Text(text) => f.write_str(text),
             Self::List(list) => f.write_str(&list.join(",")),
+            Self::Secret(secret) => write!(f, "{secret}"),
         }
     }
 }
@@ -163,6 +169,7 @@ impl ConfigKind {
             Self::Choices(words) => some_of(text, words),
             Self::List => Ok(ConfigValue::List(split(text).map(str::to_owned).collect())),
             Self::Text => Ok(ConfigValue::Text(text.to_owned())),
+            Self::Secret => Secret::read(text).map(ConfigValue::Secret),
         }
     }
 }
@@ -181,6 +188,7 @@ impl fmt::Display for ConfigKind {
             Self::Choices(words) => write!(f, "some of {}", words.join(", ")),
             Self::List => f.write_str("a list"),
             Self::Text => f.write_str("a text"),
+            Self::Secret => f.write_str("a text, never shown"),
         }
     }
 }

@@ -10,21 +10,28 @@
 //!
 //! Everything here is pure: whoever calls reads the files and the environment.
 
+mod endpoint;
 mod key;
 mod kind;
 mod origin;
+mod print;
 mod properties;
+mod secret;
 mod settings;
 mod suggest;
 mod topic;
 mod topic_keys;
+mod typed;
 mod units;
 mod written;
 
+pub use endpoint::{DEFAULT_BROKER_PORT, DEFAULT_ZOOKEEPER_PORT, Endpoint, LOOPBACK};
 pub use key::{ConfigKey, ConfigProblem, Effect};
 pub use kind::{ConfigKind, ConfigValue, TimeUnit};
 pub use origin::{Fault, Faults, Origin};
+pub use print::print_config;
 pub use properties::{Property, parse_properties};
+pub use secret::Secret;
 pub use settings::{IdleKeys, KeyTable, Setting, Settings};
 pub use suggest::nearest;
 pub use topic::{

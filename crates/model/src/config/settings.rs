@@ -145,8 +145,12 @@ impl Settings {
     }
 
     /// Replaces a value, whatever is there: for what follows from other keys.
-    pub fn replace(&mut self, key: &'static ConfigKey, setting: Setting) {
-        self.values.insert(key.name, setting);
+    ///
+    /// # Panics
+    ///
+    /// When the table has no such key, which is a bug.
+    pub fn replace(&mut self, name: &str, setting: Setting) {
+        *self.values.get_mut(name).expect("the table has the key") = setting;
     }
 
     /// Replaces a value, unless what is there was written in a higher layer.

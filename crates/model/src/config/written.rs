@@ -81,7 +81,14 @@ impl Written {
     }
 }
 
-/// `YAK_LOG_DIRS` of `log.dirs`.
+/// `YAK_LOG_DIRS` of `log.dirs`, `YAK_CLIENT_PORT` of `clientPort`.
 fn variable_name(key: &str) -> String {
-    format!("YAK_{}", key.to_ascii_uppercase().replace(['.', '-'], "_"))
+    let mut name = "YAK_".to_owned();
+    for c in key.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(if matches!(c, '.' | '-') { '_' } else { c.to_ascii_uppercase() });
+    }
+    name
 }

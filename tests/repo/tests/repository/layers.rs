@@ -20,10 +20,19 @@ const EDGES: &[(&str, &[&str])] = &[
     ("yak-client", &["yak-model", "yak-protocol", "yak-record"]),
     ("yak-cli", &["yak-client", "yak-model"]),
     // Layer 3: the programs.
-    ("yak-zookeeper", &["yak-core", "yak-log", "yak-model", "yak-protocol"]),
+    ("yak-zookeeper", &["yak-cli", "yak-core", "yak-log", "yak-model", "yak-net", "yak-protocol"]),
     (
         "yak-broker",
-        &["yak-core", "yak-log", "yak-model", "yak-net", "yak-protocol", "yak-record", "yak-zookeeper"],
+        &[
+            "yak-cli",
+            "yak-core",
+            "yak-log",
+            "yak-model",
+            "yak-net",
+            "yak-protocol",
+            "yak-record",
+            "yak-zookeeper",
+        ],
     ),
     ("yak-producer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),
     ("yak-consumer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),

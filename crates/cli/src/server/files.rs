@@ -1,7 +1,8 @@
 //! File descriptors: as many as the system lets this process have, half of them for connections.
 
 /// Raises the soft limit to the hard one and returns it; `None` where the system has no such limit.
-pub(crate) fn raise_limit() -> Option<u64> {
+#[must_use]
+pub fn raise_limit() -> Option<u64> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -19,8 +20,9 @@ pub(crate) fn raise_limit() -> Option<u64> {
     None
 }
 
-/// The most connections: as configured, but never so many that logs could not be opened any more.
-pub(crate) fn connection_cap(configured: usize, file_limit: Option<u64>) -> usize {
+/// The most connections: as configured, but never so many that no file could be opened any more.
+#[must_use]
+pub fn connection_cap(configured: usize, file_limit: Option<u64>) -> usize {
     let half = file_limit.and_then(|limit| usize::try_from(limit / 2).ok()).unwrap_or(usize::MAX);
     configured.min(half)
 }

@@ -1,4 +1,4 @@
-//! Addresses in `listeners` and `advertised.listeners`.
+//! Addresses in `listeners`, `advertised.listeners` and `zookeeper.connect`.
 
 use std::fmt;
 
@@ -12,15 +12,22 @@ pub struct Endpoint {
 }
 
 /// What an empty host means: only this machine, unless told otherwise.
-pub(super) const LOOPBACK: &str = "127.0.0.1";
-/// The port when none is given.
-const DEFAULT_PORT: u16 = 9092;
+pub const LOOPBACK: &str = "127.0.0.1";
+/// The port of a broker when none is given.
+pub const DEFAULT_BROKER_PORT: u16 = 9092;
 /// The port of a zookeeper when none is given.
-const DEFAULT_ZOOKEEPER_PORT: u16 = 2181;
+pub const DEFAULT_ZOOKEEPER_PORT: u16 = 2181;
 
 impl Endpoint {
-    /// Reads `PLAINTEXT://HOST:PORT`, where host and port may be left out.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads the one `PLAINTEXT://HOST:PORT` of `listeners`, where host and port may be left out; `server` is whose
+    /// it is.
+    ///
+    /// # Errors
+    /// A sentence fragment that quotes the text and says what is expected.
+    pub fn parse_listener(text: &str, default_port: u16, server: &str) -> Result<Self, String> {
+        if text.contains(',') {
+            return Err(format!("\"{text}\" names several listeners, but a {server} has one"));
+        }
         let Some((protocol, address)) = text.split_once("://") else {
             return Err(format!("\"{text}\" is not a listener (use PLAINTEXT://HOST:PORT)"));
         };
@@ -29,7 +36,7 @@ impl Endpoint {
         }
         let (host, port) = split_port(address).ok_or_else(|| format!("\"{text}\" has a malformed host"))?;
         let port = match port {
-            None => DEFAULT_PORT,
+            None => default_port,
             Some(digits) => digits
                 .parse()
                 .ok()
@@ -40,7 +47,10 @@ impl Endpoint {
     }
 
     /// Reads `HOST:PORT` of a zookeeper, where the port may be left out.
-    pub(super) fn parse_zookeeper(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// A sentence fragment that quotes the text and says what is expected.
+    pub fn parse_zookeeper(text: &str) -> Result<Self, String> {
         let malformed = || format!("\"{text}\" is not the address of a zookeeper (use HOST:PORT)");
         let (host, port) = split_port(text).filter(|(host, _)| !host.is_empty()).ok_or_else(malformed)?;
         let port = port.map_or(Some(DEFAULT_ZOOKEEPER_PORT), |digits| digits.parse().ok());
@@ -84,7 +94,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, String> {
-        Endpoint::parse(text).map(|endpoint| endpoint.to_string())
+        Endpoint::parse_listener(text, DEFAULT_BROKER_PORT, "broker").map(|endpoint| endpoint.to_string())
     }
 
     #[test]
@@ -113,6 +123,7 @@ mod tests {
             "\"PLAINTEXT://a:70000\" has no valid port (a number from 0 to 65535)"
         );
         assert_eq!(fault("PLAINTEXT://[::1:9092"), "\"PLAINTEXT://[::1:9092\" has a malformed host");
+        assert_eq!(fault(":1,:2"), "\":1,:2\" names several listeners, but a broker has one");
         assert_eq!(fault("PLAINTEXT://a b:1"), "\"PLAINTEXT://a b:1\" has a malformed host");
     }
 }
