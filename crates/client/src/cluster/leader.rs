@@ -1,7 +1,7 @@
 //! Leaders of partitions, and connections to them.
 
 use tokio::time::{Instant, sleep};
-use yak_model::api::{ClientRole, Register};
+use yak_model::api::{ClientRole, Register, TopicMetadata};
 use yak_model::{BrokerId, LeaderEpoch, TopicName};
 
 use super::{Backoff, Cluster};
@@ -47,18 +47,18 @@ impl Cluster {
     }
 
     /// The same for the first time, patiently: until the request timeout, except where waiting is pointless
-    /// because the advertised name does not resolve.
+    /// because the advertised name does not resolve. `None` if the broker leads nothing of the topic any more.
     pub(crate) async fn greet(
         &self,
         broker: BrokerId,
         role: ClientRole,
         topic: &TopicName,
-    ) -> Result<Connection, ClientError> {
+    ) -> Result<Option<Connection>, ClientError> {
         let deadline = Instant::now() + self.config().request_timeout;
         let mut backoff = Backoff::new(self.config());
         loop {
             let error = match self.connect_to(broker, role, vec![topic.clone()]).await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => return Ok(Some(connection)),
                 Err(error) => error,
             };
             let pause = backoff.next();
@@ -70,7 +70,11 @@ impl Cluster {
                 return Err(error);
             }
             sleep(pause).await;
-            self.refresh(Some(vec![topic.clone()])).await?;
+            let found = self.refresh(Some(vec![topic.clone()])).await?;
+            let leads = |topic: &TopicMetadata| topic.partitions.iter().any(|at| at.leader == Some(broker));
+            if !found.topics.iter().flatten().any(leads) {
+                return Ok(None);
+            }
         }
     }
 

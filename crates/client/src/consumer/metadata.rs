@@ -191,8 +191,9 @@ impl Consumer {
             }
         }
         for (leader, topic) in self.unconnected(|partition| !partition.asks_follower()) {
-            let connection = self.cluster.greet(leader, ClientRole::Consumer, &topic).await?;
-            self.links.insert(leader, Link::new(connection));
+            if let Some(connection) = self.cluster.greet(leader, ClientRole::Consumer, &topic).await? {
+                self.links.insert(leader, Link::new(connection));
+            }
         }
         Ok(())
     }

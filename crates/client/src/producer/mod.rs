@@ -270,9 +270,10 @@ impl Producer {
         let leaders: BTreeSet<BrokerId> = info.partitions.iter().filter_map(|found| found.leader).collect();
         for broker in leaders {
             if !self.greeted.contains(&broker) {
-                let link = network::greet(&self.cluster, broker, &info.name).await?;
-                self.shared.lock().links.push(link);
-                self.greeted.insert(broker);
+                if let Some(link) = network::greet(&self.cluster, broker, &info.name).await? {
+                    self.shared.lock().links.push(link);
+                    self.greeted.insert(broker);
+                }
             }
         }
         self.shared.wake.notify_one();

@@ -26,13 +26,14 @@ pub(in crate::producer) async fn obtain_identity(
     Ok((reply.producer_id, reply.producer_epoch))
 }
 
-/// Connects to a leader for the first time.
+/// Connects to a leader for the first time; `None` if it does not lead any more.
 pub(in crate::producer) async fn greet(
     cluster: &Cluster,
     broker: BrokerId,
     topic: &TopicName,
-) -> Result<Link, ClientError> {
-    Ok(Link::new(broker, cluster.greet(broker, ClientRole::Producer, topic).await?))
+) -> Result<Option<Link>, ClientError> {
+    let connection = cluster.greet(broker, ClientRole::Producer, topic).await?;
+    Ok(connection.map(|connection| Link::new(broker, connection)))
 }
 
 /// Connects to a leader again.
