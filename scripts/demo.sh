@@ -43,7 +43,7 @@ free_ports=1
 # Who reads what is said is not to be overtaken by a million records.
 [[ -z $step ]] || rate=1000
 if [[ -n $slow ]]; then
-    zookeeper_settings=(--override broker.session.timeout.ms=5000 --override session.disconnect.grace.ms=1250)
+    zookeeper_settings=(--override session.timeout.ms=5000 --override session.disconnect.grace.ms=1250)
 fi
 
 printf 'Building what is not built; the first time that takes some minutes.\n'

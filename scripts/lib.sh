@@ -124,7 +124,7 @@ signal() {
 
 # address_of NAME: HOST:PORT, once it is ready.
 address_of() {
-    sed 's/.*"bootstrap":"\([^"]*\)".*/\1/' "$cluster/run/$1.json"
+    sed -E 's/.*"(bootstrap|zookeeper)":"([^"]*)".*/\2/' "$cluster/run/$1.json"
 }
 
 # start_node NAME: starts the zookeeper, or broker-N, and waits until it is ready.
