@@ -4,8 +4,9 @@ use std::fmt;
 
 use yak_model::TimestampMs;
 use yak_model::api::{
-    AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, Fetch,
-    InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch, Subscribe, Tail,
+    AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, ElectLeaders,
+    Fetch, InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch, Subscribe,
+    Tail,
 };
 use yak_record::BatchBuilder;
 
@@ -50,6 +51,7 @@ pub enum Request {
     DeleteRecords(DeleteRecords),
     DescribeConfigs(DescribeConfigs),
     AlterConfigs(AlterConfigs),
+    ElectLeaders(ElectLeaders),
     InitProducerId(InitProducerId),
     Register(Register),
     Deregister,
@@ -101,7 +103,7 @@ impl fmt::Debug for Parser {
 }
 
 /// The operations' names, for "did you mean".
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     ops::hello::NAME,
     ops::produce::NAME,
     fetch::NAME,
@@ -115,6 +117,7 @@ const NAMES: [&str; 18] = [
     ops::delete_records::NAME,
     ops::describe_configs::NAME,
     ops::alter_configs::NAME,
+    ops::elect_leaders::NAME,
     ops::init_producer_id::NAME,
     ops::register::NAME,
     ops::deregister::NAME,
@@ -176,6 +179,7 @@ fn read_operation(
         ops::delete_records::NAME => Request::DeleteRecords(ops::delete_records::read_request(fields)?),
         ops::describe_configs::NAME => Request::DescribeConfigs(ops::describe_configs::read_request(fields)?),
         ops::alter_configs::NAME => Request::AlterConfigs(ops::alter_configs::read_request(fields)?),
+        ops::elect_leaders::NAME => Request::ElectLeaders(ops::elect_leaders::read_request(fields)?),
         ops::init_producer_id::NAME => Request::InitProducerId(ops::init_producer_id::read_request(fields)?),
         ops::register::NAME => Request::Register(ops::register::read_request(fields)?),
         ops::deregister::NAME => Request::Deregister,

@@ -93,7 +93,7 @@ fn unknown_operations_and_fields_are_named() {
             r#"{"op":"frobnicate"}"#,
             "op: unknown operation \"frobnicate\"; the operations are hello, produce, fetch, tail, list_offsets, \
              metadata, subscribe, create_topics, delete_topics, create_partitions, delete_records, describe_configs, \
-             alter_configs, init_producer_id, register, deregister, status, replica_fetch",
+             alter_configs, elect_leaders, init_producer_id, register, deregister, status, replica_fetch",
         ),
         (
             r#"{"op":"metadata","topicz":["t"]}"#,

@@ -5,7 +5,7 @@ use yak_model::api::*;
 use yak_model::metadata::ConfigResource;
 use yak_model::{
     BrokerId, ErrorCode, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs,
-    TopicId, TopicName, Uuid,
+    TopicId, TopicName, TopicPartition, Uuid,
 };
 use yak_protocol::{
     Call, Deregister, Done, Hello, HelloReply, ProduceHead, ProduceLine, ReplyBody, Status, encode_error,
@@ -58,6 +58,15 @@ fn requests_about_topics() {
     check_call(
         &CreatePartitions { topic: topic(), total: 6, assignment: None, validate_only: true, timeout_ms: 5 },
         r#"{"op":"create_partitions","topic":"orders","total":6,"validate_only":true,"timeout_ms":5}"#,
+    );
+    let at = TopicPartition { topic: topic(), partition: ZERO };
+    check_call(
+        &ElectLeaders { kind: ElectionKind::Unclean, partitions: Some(vec![at]), timeout_ms: 5 },
+        r#"{"op":"elect_leaders","kind":"unclean","partitions":[{"topic":"orders","partition":0}],"timeout_ms":5}"#,
+    );
+    check_call(
+        &ElectLeaders { kind: ElectionKind::Preferred, partitions: None, timeout_ms: 5 },
+        r#"{"op":"elect_leaders","kind":"preferred","timeout_ms":5}"#,
     );
     let entry = |before_offset| DeleteRecordsEntry { topic: topic(), partition: ZERO, before_offset };
     check_call(
@@ -347,6 +356,13 @@ fn other_replies() {
             ],
         },
         r#"{"ok":{"topics":[{"name":"orders","topic_id":"AAAAAAAAQACAAAAAAAAAAA","partitions":3,"replication_factor":1},{"name":"a b","error":{"code":"INVALID_TOPIC_EXCEPTION","message":"why","retriable":false}}]}}"#,
+    );
+    // The only entry stays an entry: it may stand for a whole cluster.
+    let not_needed = Rejection::new(ErrorCode::ElectionNotNeeded, "why");
+    let at = TopicPartition { topic: topic(), partition: ZERO };
+    check_reply(
+        ElectLeadersReply { partitions: vec![(at, Err(not_needed))] },
+        r#"{"ok":{"partitions":[{"topic":"orders","partition":0,"error":{"code":"ELECTION_NOT_NEEDED","message":"why","retriable":true}}]}}"#,
     );
     let offset = |offset: Option<i64>| {
         Ok(ListedOffset {

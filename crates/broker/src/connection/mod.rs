@@ -156,6 +156,9 @@ impl Connection {
             Request::AlterConfigs(request) => {
                 self.change(id, ops::configs::alter_configs(broker, request), outbox);
             }
+            Request::ElectLeaders(request) => {
+                self.change(id, ops::elect_leaders::elect_leaders(broker, request), outbox);
+            }
             Request::InitProducerId(request) => {
                 self.change(id, ops::clients::init_producer_id(broker, request), outbox);
             }

@@ -3,6 +3,7 @@
 pub(crate) mod clients;
 pub(crate) mod configs;
 pub(crate) mod delete_records;
+pub(crate) mod elect_leaders;
 pub(crate) mod fetch;
 pub(crate) mod list_offsets;
 pub(crate) mod metadata;

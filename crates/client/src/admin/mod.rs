@@ -7,7 +7,7 @@ use yak_model::TopicName;
 use yak_model::api::{
     AlterConfigs, AlterConfigsReply, CreatePartitions, CreatePartitionsReply, CreateTopics,
     CreateTopicsReply, DeleteRecords, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DescribeConfigs,
-    DescribeConfigsReply, MetadataReply, StatusReply,
+    DescribeConfigsReply, ElectLeaders, ElectLeadersReply, MetadataReply, StatusReply,
 };
 use yak_protocol::Status;
 
@@ -53,6 +53,8 @@ calls! {
     Look describe_configs(DescribeConfigs) -> DescribeConfigsReply;
     /// Changes configuration. (Once more is no harm.)
     Question alter_configs(AlterConfigs) -> AlterConfigsReply;
+    /// Elects leaders: the preferred ones, or any at the price of records. (Once more is no harm.)
+    Question elect_leaders(ElectLeaders) -> ElectLeadersReply;
 }
 
 impl Admin {

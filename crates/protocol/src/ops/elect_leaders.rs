@@ -86,10 +86,6 @@ impl ReplyBody for ElectLeadersReply {
         object.end();
     }
 
-    fn sole_rejection(&self) -> Option<&Rejection> {
-        match &self.partitions[..] {
-            [(_, Err(rejection))] => Some(rejection),
-            _ => None,
-        }
-    }
+    // No `sole_rejection`: the only entry may be what is worth telling of a whole cluster, and that there is nothing to
+    // elect is no failure of the request, to be tried again.
 }

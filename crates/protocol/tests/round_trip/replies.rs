@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use yak_model::api::*;
-use yak_model::{BrokerEpoch, ClusterId, MetadataIndex, TopicId};
+use yak_model::{BrokerEpoch, ClusterId, MetadataIndex, TopicId, TopicPartition};
 use yak_protocol::{
     Call, Deregister, Done, Hello, HelloReply, MalformedReply, ReplyBody, RequestId, Response, Status,
     encode_error, encode_event, encode_reply, parse_event, parse_produce_reply,
@@ -298,6 +298,11 @@ fn statuses() -> impl Strategy<Value = StatusReply> {
     )
 }
 
+fn elected() -> impl Strategy<Value = ElectLeadersReply> {
+    let at = (topic(), partition()).prop_map(|(topic, partition)| TopicPartition { topic, partition });
+    vec((at, result(broker_id())), 0..4).prop_map(|partitions| ElectLeadersReply { partitions })
+}
+
 fn hello_replies() -> impl Strategy<Value = HelloReply> {
     (any::<u32>(), text(), broker_id(), cluster_id()).prop_map(|(protocol, server, broker_id, cluster_id)| {
         HelloReply { protocol, server, broker_id, cluster_id }
@@ -372,6 +377,11 @@ proptest! {
     #[test]
     fn alter_configs(reply in outcome(altered())) {
         check(&reply, AlterConfigs::parse_reply)?;
+    }
+
+    #[test]
+    fn elect_leaders(reply in outcome(elected())) {
+        check(&reply, ElectLeaders::parse_reply)?;
     }
 
     #[test]

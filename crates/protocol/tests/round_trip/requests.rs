@@ -5,7 +5,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use yak_model::api::*;
-use yak_model::{ProducerEpoch, ProducerId, TimestampMs};
+use yak_model::{ProducerEpoch, ProducerId, TimestampMs, TopicPartition};
 use yak_protocol::{
     Call, Deregister, FetchRequest, Hello, Parser, Request, Status, ValueStyle, encode_fetch_request,
     encode_subscribe_request, encode_tail_request, parse_request,
@@ -133,6 +133,16 @@ fn alter_configs() -> impl Strategy<Value = AlterConfigs> {
         .prop_map(|(resources, validate_only)| AlterConfigs { resources, validate_only })
 }
 
+fn elect_leaders() -> impl Strategy<Value = ElectLeaders> {
+    let kind = prop_oneof![Just(ElectionKind::Preferred), Just(ElectionKind::Unclean)];
+    let at = (topic(), partition()).prop_map(|(topic, partition)| TopicPartition { topic, partition });
+    (kind, option::of(vec(at, 0..4)), any::<u32>()).prop_map(|(kind, partitions, timeout_ms)| ElectLeaders {
+        kind,
+        partitions,
+        timeout_ms,
+    })
+}
+
 fn registers() -> impl Strategy<Value = Register> {
     let role = prop_oneof![Just(ClientRole::Producer), Just(ClientRole::Consumer)];
     (role, text(), vec(topic(), 0..4), option::of(text()))
@@ -206,6 +216,11 @@ proptest! {
     #[test]
     fn alter_configs_(request in alter_configs()) {
         prop_assert_eq!(called(&request), Request::AlterConfigs(request));
+    }
+
+    #[test]
+    fn elect_leaders_(request in elect_leaders()) {
+        prop_assert_eq!(called(&request), Request::ElectLeaders(request));
     }
 
     #[test]
