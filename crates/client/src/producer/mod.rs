@@ -269,11 +269,11 @@ impl Producer {
     async fn greet_leaders(&mut self, info: &TopicInfo) -> Result<(), ClientError> {
         let leaders: BTreeSet<BrokerId> = info.partitions.iter().filter_map(|found| found.leader).collect();
         for broker in leaders {
-            if !self.greeted.contains(&broker) {
-                if let Some(link) = network::greet(&self.cluster, broker, &info.name).await? {
-                    self.shared.lock().links.push(link);
-                    self.greeted.insert(broker);
-                }
+            if !self.greeted.contains(&broker)
+                && let Some(link) = network::greet(&self.cluster, broker, &info.name).await?
+            {
+                self.shared.lock().links.push(link);
+                self.greeted.insert(broker);
             }
         }
         self.shared.wake.notify_one();
