@@ -62,7 +62,7 @@ pub enum Kind {
     MinIsr,
     /// Leadership is handed to the preferred replica.
     Preferred,
-    /// A bit of a synced segment flips while its broker is down.
+    /// The newest segment of a log loses its end while its broker is down.
     Damage,
 }
 
@@ -371,7 +371,7 @@ impl Sim {
         name
     }
 
-    /// Flips a bit in the first half of a log that is wanted more than once.
+    /// Cuts the newest segment of a log that is wanted more than once.
     fn damage(&mut self, broker: usize, long: u64) -> Option<&'static str> {
         self.brokers[broker].kill(&mut self.world);
         self.nemesis.excuse(broker, self.world.now_us + long + EXCUSE_US);
@@ -384,6 +384,10 @@ impl Sim {
             .filter(|(path, content)| path.extension().is_some_and(|end| end == "log") && content.len() > 400)
             .map(|(path, content)| (path, content.len()))
             .collect();
+        // The newest segment of a log: what is older is looked at when it is read, not at the start.
+        let dirs: BTreeMap<_, _> =
+            files.into_iter().map(|(path, len)| (path.parent().map(std::path::Path::to_owned), (path, len))).collect();
+        let files: Vec<(std::path::PathBuf, usize)> = dirs.into_values().collect();
         let (path, len) = self.world.random.pick(&files).cloned()?;
         let name = path.components().next()?.as_os_str().to_str()?.to_owned();
         let (topic, partition) = name.rsplit_once('-')?;
@@ -393,8 +397,8 @@ impl Sim {
             return None;
         }
         let at = self.world.random.below(len / 2);
-        self.world.note(|| format!("a bit of {} flips at {at} of {len}", path.display()));
-        self.brokers[broker].disk().tamper(&path, |bytes| bytes[at] ^= 0x40).ok()?;
+        self.world.note(|| format!("{} ends at {at} of {len}", path.display()));
+        self.brokers[broker].disk().tamper(&path, |bytes| bytes.truncate(at)).ok()?;
         self.nemesis.wiped += 1;
         self.world.oracle.borrow_mut().disk_lost(broker, Some((topic.id(), partition)));
         Some("damage")

@@ -59,8 +59,8 @@ struct Connection {
     /// Of the last arrival at each end.
     last_us: [u64; 2],
     held: [VecDeque<Event>; 2],
-    /// What is under way is lost.
-    lost: bool,
+    /// The machine of one end lost its power.
+    silent: bool,
 }
 
 /// Time, chance, the network, and everybody's common knowledge.
@@ -153,25 +153,23 @@ impl World {
             Event::Deliver(id, node, _) | Event::Closed(id, node) => {
                 let connection = self.connections.get_mut(id)?;
                 let end = usize::from(connection.ends[1].0 == *node);
-                if connection.lost && matches!(event, Event::Deliver(..)) {
-                    return None;
-                }
                 let way = (connection.ends[1 - end].0, *node);
                 if self.cuts.contains(&way) || !connection.held[end].is_empty() {
                     connection.held[end].push_back(event);
                     return None;
                 }
-                if !connection.open[end] {
-                    return None;
-                }
                 let life = connection.ends[end].1;
                 if self.lives.get(node) != Some(&life) {
-                    // Nobody there: the sender learns it.
+                    // Nobody there, or another process: the sender learns it, unless the machine is off.
                     connection.open[end] = false;
-                    if matches!(event, Event::Deliver(..)) {
+                    let off = connection.silent && !self.lives.contains_key(node);
+                    if matches!(event, Event::Deliver(..)) && !off {
                         let sender = connection.ends[1 - end].0;
                         self.send_event(*id, 1 - end, Event::Closed(*id, sender));
                     }
+                    return None;
+                }
+                if !connection.open[end] {
                     return None;
                 }
                 *node
@@ -216,7 +214,7 @@ impl World {
             open: [true; 2],
             last_us: [self.now_us; 2],
             held: Default::default(),
-            lost: false,
+            silent: false,
         };
         self.connections.insert(id, connection);
         id
@@ -262,10 +260,13 @@ impl World {
             .iter()
             .filter_map(|(id, connection)| is_of(connection).map(|end| (*id, end)))
             .collect();
+        if silent {
+            self.lose(&ended.iter().map(|(id, _)| *id).collect());
+        }
         for (id, end) in ended {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             connection.open[end] = false;
-            connection.lost |= silent;
+            connection.silent |= silent;
             let other = connection.ends[1 - end].0;
             if !silent {
                 self.send_event(id, 1 - end, Event::Closed(id, other));
@@ -289,15 +290,26 @@ impl World {
             if !self.random.chance(percent) {
                 continue;
             }
-            let lost = self.random.chance(50);
+            if self.random.chance(50) {
+                self.lose(&BTreeSet::from([id]));
+            }
             let Some(connection) = self.connections.get_mut(&id) else { continue };
-            connection.lost = lost;
             let nodes = (connection.ends[0].0, connection.ends[1].0);
             reset.push(nodes);
             self.send_event(id, 0, Event::Closed(id, nodes.0));
             self.send_event(id, 1, Event::Closed(id, nodes.1));
         }
         reset
+    }
+
+    /// What is under way on some connections is lost.
+    fn lose(&mut self, connections: &BTreeSet<ConnectionId>) {
+        self.queue.retain(|_, event| !matches!(event, Event::Deliver(id, ..) if connections.contains(id)));
+        for id in connections {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.held = Default::default();
+            }
+        }
     }
 
     /// Messages pass again from the first to the second.

@@ -69,7 +69,8 @@ impl Oracle {
             return;
         }
         for (offset, value) in (base..).zip(ack.values) {
-            if partition.acked.insert(offset, *value).is_none() {
+            if let std::collections::btree_map::Entry::Vacant(vacant) = partition.acked.entry(offset) {
+                vacant.insert((*value, ack.epoch));
                 self.totals.acknowledged += 1;
             }
         }

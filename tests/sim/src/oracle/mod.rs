@@ -109,8 +109,8 @@ pub(crate) struct Partition {
     pub(crate) committed: Vec<Record>,
     /// Values that are committed.
     pub(crate) values: BTreeMap<u64, i64>,
-    /// Acknowledged with `acks=all`.
-    pub(crate) acked: BTreeMap<i64, u64>,
+    /// Acknowledged with `acks=all`: the value, and in which epoch first.
+    pub(crate) acked: BTreeMap<i64, (u64, i32)>,
     pub(crate) read: BTreeMap<i64, u64>,
     pub(crate) writers: BTreeMap<i32, (usize, u64)>,
     /// When a replica first led in an epoch.

@@ -62,12 +62,12 @@ impl Oracle {
 
     /// A broker's disk is empty, or damaged, from now on.
     pub fn disk_lost(&mut self, broker: usize, damaged: Option<Key>) {
-        for ((of, key), mirror) in &mut self.mirrors {
-            if *of != broker || damaged.is_some_and(|damaged| damaged != *key) {
-                continue;
+        for ((_, key), mirror) in self.mirrors.iter_mut().filter(|((of, _), _)| *of == broker) {
+            if damaged.is_none_or(|damaged| damaged == *key) {
+                mirror.lost_disk = true;
+                mirror.served = 0;
             }
-            mirror.lost_disk = true;
-            mirror.served = 0;
+            // A broker proves all of its logs or none.
             if let Some(partition) = self.partitions.get_mut(key) {
                 partition.damaged = true;
             }
@@ -168,8 +168,9 @@ impl Oracle {
         if partition.acked.is_empty() {
             return;
         }
-        let lost = partition.acked.iter().find(|(offset, value)| {
-            mirror.records.get(at(**offset)).is_none_or(|record| record.value != **value)
+        // A replica that hears late of an epoch that is over leads it without what came after.
+        let lost = partition.acked.iter().find(|(offset, (value, of))| {
+            *of <= epoch && mirror.records.get(at(**offset)).is_none_or(|record| record.value != *value)
         });
         let lost = lost.map(|(offset, value)| (*offset, *value));
         let (all_cut, damaged, flush) = (partition.all_cut, partition.damaged, partition.flush);
@@ -280,7 +281,7 @@ impl Oracle {
         });
         let lossy = self.partitions.get(&key).is_none_or(|partition| partition.lossy);
         if !lossy {
-            self.inv_12_acked_survives((broker, key), -1);
+            self.inv_12_acked_survives((broker, key), i32::MAX);
         }
     }
 }
