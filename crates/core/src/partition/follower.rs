@@ -36,6 +36,10 @@ pub struct FollowerFetch {
     pub last_fetched_epoch: Option<LeaderEpoch>,
     /// Its durable end: counts for the high watermark.
     pub durable_offset: Offset,
+    /// It was sent after this time of the leader's clock, that of the answer which the follower had before it asked
+    /// again. What lay in a buffer while the leader stood still, or in a network that was cut, proves nothing about the
+    /// present. `None` if nothing is known: then it is no lease.
+    pub sent_after_ms: Option<u64>,
 }
 
 /// What a leader answers.

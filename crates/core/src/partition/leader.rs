@@ -34,7 +34,8 @@ pub(super) struct Progress {
     pub(super) broker_epoch: Option<BrokerEpoch>,
     /// The end that counts: the durable one in a `flush=sync` topic, else the log's. `None` until it was heard of.
     pub(super) end: Option<Offset>,
-    pub(super) fetched_ms: Option<u64>,
+    /// It followed this leader at this time, or later.
+    pub(super) followed_ms: Option<u64>,
     /// It had everything that the leader had at this time.
     pub(super) caught_up_ms: u64,
     /// A time, and the leader's end then: reaching it is having caught up at that time.
@@ -50,7 +51,7 @@ impl Progress {
             broker_id,
             broker_epoch: None,
             end: None,
-            fetched_ms: None,
+            followed_ms: None,
             caught_up_ms: now_ms,
             mark: (now_ms, leader_end),
             not_before_ms: 0,
@@ -61,7 +62,6 @@ impl Progress {
     fn heard(&mut self, now_ms: u64, broker_epoch: BrokerEpoch, end: Offset, leader_end: Offset) {
         self.broker_epoch = Some(broker_epoch);
         self.end = Some(end);
-        self.fetched_ms = Some(now_ms);
         if end >= leader_end {
             self.caught_up_ms = now_ms;
             self.mark = (now_ms, leader_end);
@@ -142,10 +142,10 @@ impl Leader {
         self.followers.iter().filter(there).map(|follower| follower.broker_id)
     }
 
-    /// Whether there are other members of the ISR, and each fetched in this epoch within the last `within_ms`.
+    /// Whether there are other members of the ISR, and each followed in this epoch within the last `within_ms`.
     pub(super) fn is_followed(&self, now_ms: u64, within_ms: u64) -> bool {
         let recent = |follower: &Progress| {
-            follower.fetched_ms.is_some_and(|fetched| now_ms < fetched.saturating_add(within_ms))
+            follower.followed_ms.is_some_and(|followed| now_ms < followed.saturating_add(within_ms))
         };
         let mut members =
             self.followers.iter().filter(|follower| self.in_sync_replicas.contains(&follower.broker_id));
@@ -172,6 +172,7 @@ impl<L: ReplicaLog> Replica<L> {
             return self.refuse(ErrorCode::StaleBrokerEpoch, message);
         }
         follower.heard(now_ms, fetch.broker_epoch, end, leader_end);
+        follower.followed_ms = follower.followed_ms.max(fetch.sent_after_ms);
         Ok(())
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn replica_fetch(
     }
     let arrival = session.arrive(broker, request);
     if request.max_bytes == 0 || request.max_wait_ms == 0 || session.look() == Look::Answer {
-        return Answer::ok(session.take(request.max_bytes));
+        return Answer::ok(session.take(broker.clock.now_ms(), request.max_bytes));
     }
     let (session, broker, max_bytes) = (Arc::clone(session), Arc::clone(broker), request.max_bytes);
     let mut deadline = Instant::now() + Duration::from_millis(request.max_wait_ms.into());
@@ -81,7 +81,7 @@ pub(crate) fn replica_fetch(
                 () = broker.stopping.cancelled() => break,
             }
         }
-        Ok(yak_model::api::Reply::new(session.take(max_bytes)))
+        Ok(yak_model::api::Reply::new(session.take(broker.clock.now_ms(), max_bytes)))
     })
 }
 

@@ -43,6 +43,10 @@ struct State {
     /// Requests so far.
     arrivals: u64,
     counted_ms: u64,
+    /// When the last fetch was answered. The follower asks again after that.
+    answered_ms: Option<u64>,
+    /// The present request was sent after this time, if that is known.
+    sent_after_ms: Option<u64>,
     /// Whose records came last into a reply; the next has its turn first.
     turn: Option<PartitionKey>,
 }
@@ -89,6 +93,9 @@ impl ReplicaSession {
             self.clear(&mut state);
             state.follower = Some(follower);
         }
+        // A progress may have been sent before the answer that is under way.
+        let is_fetch = request.max_bytes > 0;
+        state.sent_after_ms = state.answered_ms.filter(|_| is_fetch);
         for key in &request.forget {
             if let Some(entry) = state.entries.remove(key) {
                 entry.partition.unwatch(&self.news);
@@ -103,7 +110,9 @@ impl ReplicaSession {
                 self.refuse(&mut state, key, rejection);
             }
         }
-        self.count_remembered(&mut state, broker.clock.now_ms());
+        if is_fetch {
+            self.count_remembered(&mut state, broker.clock.now_ms());
+        }
         state.arrivals += 1;
         self.news.notify_one();
         state.arrivals
@@ -129,6 +138,7 @@ impl ReplicaSession {
             fetch_offset: said.fetch_offset,
             last_fetched_epoch: said.last_fetched_epoch,
             durable_offset: said.durable_offset,
+            sent_after_ms: state.sent_after_ms,
         })?;
         let parted = match answer {
             FollowerAnswer::Send(_) => false,
@@ -204,8 +214,11 @@ impl ReplicaSession {
     }
 
     /// The reply: everything that is due, and at most `max_bytes` of records, but at least one batch.
-    pub(super) fn take(&self, max_bytes: u32) -> Outgoing {
+    pub(super) fn take(&self, now_ms: u64, max_bytes: u32) -> Outgoing {
         let mut state = self.lock();
+        if max_bytes > 0 {
+            state.answered_ms = Some(now_ms);
+        }
         let mut partitions = std::mem::take(&mut state.due);
         state.due = partitions.split_off(partitions.len().min(MAX_ENTRIES_PER_REQUEST));
         let mut sources: Vec<Option<Source>> = partitions.iter().map(|_| None).collect();

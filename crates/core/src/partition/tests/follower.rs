@@ -46,6 +46,7 @@ impl Pair {
             fetch_offset: entry.fetch_offset,
             last_fetched_epoch: entry.last_fetched_epoch,
             durable_offset: Offset::ZERO,
+            sent_after_ms: None,
         };
         let answer = self.leader.replica.handle_follower_fetch(0, &fetch).unwrap();
         let (bound, diverging) = match answer {

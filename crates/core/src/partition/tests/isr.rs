@@ -161,6 +161,7 @@ fn an_earlier_registration_does_not_count_after_a_later_one() {
         fetch_offset: Offset::new(5),
         last_fetched_epoch: rig.replica.log().epochs.last().copied(),
         durable_offset: Offset::ZERO,
+        sent_after_ms: None,
     };
     let refused = rig.replica.handle_follower_fetch(rig.now_ms, &stale).unwrap_err();
     assert_eq!((refused.code, rig.proposals()), (ErrorCode::StaleBrokerEpoch, vec![]));

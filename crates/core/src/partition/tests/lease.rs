@@ -34,6 +34,21 @@ fn so_do_all_followers_in_the_isr() {
 }
 
 #[test]
+fn what_a_follower_sent_long_ago_covers_nobody() {
+    let mut rig = Rig::leader(FlushMode::Os, &[1, 2], 1);
+    rig.now_ms = 5_000;
+    // It lay in a buffer while this process was stopped.
+    rig.sent_after_ms = Some(5_000 - LEASE_MS);
+    rig.follower(2, 0, 0).unwrap();
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower));
+    rig.sent_after_ms = Some(5_001 - LEASE_MS);
+    rig.follower(2, 0, 0).unwrap();
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Ok(()));
+    rig.now_ms = 5_001;
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower), "and only as long");
+}
+
+#[test]
 fn and_being_the_only_one_who_may_lead() {
     let mut rig = Rig::leader(FlushMode::Os, &[1, 2], 2);
     rig.isr(&[1]);

@@ -141,6 +141,8 @@ struct Rig {
     replica: Replica<MemLog>,
     record: PartitionRecord,
     now_ms: u64,
+    /// Of followers' fetches; `None`: just now.
+    sent_after_ms: Option<u64>,
 }
 
 const TIMEOUT_MS: u64 = 1_000;
@@ -167,7 +169,7 @@ impl Rig {
             topic_id: record.topic_id,
             flush,
         };
-        Self { replica: Replica::new(identity, log, Offset::ZERO, min_insync_replicas), record, now_ms: 0 }
+        Self { replica: Replica::new(identity, log, Offset::ZERO, min_insync_replicas), record, now_ms: 0, sent_after_ms: None }
     }
 
     /// Changes the partition's record as the controller would, and tells the replica.
@@ -273,6 +275,7 @@ impl Rig {
             fetch_offset: Offset::new(fetch_offset),
             last_fetched_epoch: before.and_then(|at| self.replica.log().epochs.get(at)).copied(),
             durable_offset: Offset::new(durable_offset),
+            sent_after_ms: self.sent_after_ms.or(Some(self.now_ms)),
         };
         self.replica.handle_follower_fetch(self.now_ms, &fetch)
     }
