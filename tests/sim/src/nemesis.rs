@@ -222,7 +222,10 @@ impl Sim {
         }
         for broker in 0..3 {
             self.brokers[broker].disk().heal();
-            self.brokers[broker].start(&mut self.world);
+            if !self.brokers[broker].runs() {
+                self.nemesis.excuse(broker, self.world.now_us + EXCUSE_US);
+                self.brokers[broker].start(&mut self.world);
+            }
         }
     }
 
@@ -338,7 +341,7 @@ impl Sim {
                 self.nemesis.plan(world, long, End::Start(broker));
                 Some("disk wiped")
             }
-            Kind::Damage if self.nemesis.wiped < 2 => self.damage(broker, long),
+            Kind::Damage if self.nemesis.wiped < 2 && runs => self.damage(broker, long),
             Kind::ShutDown if runs => {
                 self.brokers[broker].shut_down(world);
                 let later = 1_600_000 + long;
@@ -398,7 +401,7 @@ impl Sim {
         }
         let at = self.world.random.below(len / 2);
         self.world.note(|| format!("{} ends at {at} of {len}", path.display()));
-        self.brokers[broker].disk().tamper(&path, |bytes| bytes.truncate(at)).ok()?;
+        self.brokers[broker].damage(&path, at).ok()?;
         self.nemesis.wiped += 1;
         self.world.oracle.borrow_mut().disk_lost(broker, Some((topic.id(), partition)));
         Some("damage")

@@ -212,7 +212,10 @@ impl Sim {
     pub fn settle(&mut self) {
         self.world.note(|| "peace".to_owned());
         self.make_peace();
-        self.run_for(6_000);
+        self.run_for(3_000);
+        // Who was shutting down then has stopped by now.
+        self.make_peace();
+        self.run_for(3_000);
         self.elect_uncleanly();
         self.run_for(2_000);
         self.clients.iter_mut().for_each(|client| client.drained = true);

@@ -24,6 +24,7 @@ fn must_hold(outcome: &Outcome) {
 fn run(first: u64, wanted: usize) -> (Totals, usize, usize) {
     let mut totals = Totals::default();
     let (mut counted, mut tried) = (0, 0);
+    let mut failed: Vec<Outcome> = Vec::new();
     let mut next = first;
     while counted < wanted {
         let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
@@ -32,8 +33,13 @@ fn run(first: u64, wanted: usize) -> (Totals, usize, usize) {
         });
         next += 2;
         for outcome in outcomes {
-            must_hold(&outcome);
             tried += 1;
+            if !outcome.violations.is_empty() {
+                println!("seed {} fails: {}", outcome.seed, outcome.violations[0]);
+                failed.push(outcome);
+                assert!(failed.len() < 20, "many seeds fail");
+                continue;
+            }
             if outcome.totals.counts() {
                 counted += 1;
             }
@@ -41,6 +47,7 @@ fn run(first: u64, wanted: usize) -> (Totals, usize, usize) {
         }
         assert!(tried < wanted * 3 + 10, "too few seeds count: {counted} of {tried}");
     }
+    failed.iter().for_each(must_hold);
     (totals, counted, tried)
 }
 

@@ -30,8 +30,10 @@ type Part = (Key, LeaderEpoch, Result<ReplicaData<Bytes>, ErrorCode>);
 impl Broker {
     /// A follower fetches.
     pub(super) fn fetch(&mut self, world: &mut World, connection: ConnectionId, fetch: &Fetch) {
-        let (now_ms, now_us, node) = (world.now_ms(), world.now_us, self.node());
+        let (now_ms, now_us) = (world.now_ms(), world.now_us);
         let Some(process) = &mut self.process else { return };
+        // A progress may have been sent before the answer that is under way.
+        let sent_after_ms = process.answered.get(&connection).copied().filter(|_| !fetch.progress);
         let known = process.applied.broker(fetch.broker_id).map(yak_core::image::Broker::epoch);
         let current = known == Some(fetch.broker_epoch);
         if current {
@@ -52,6 +54,7 @@ impl Broker {
                         fetch_offset: entry.fetch_offset,
                         last_fetched_epoch: entry.last_fetched_epoch,
                         durable_offset: entry.durable_offset,
+                        sent_after_ms,
                     };
                     hosted.replica.handle_follower_fetch(now_ms, &said).map_err(|rejection| rejection.code)
                 }
@@ -96,6 +99,14 @@ impl Broker {
                 return;
             }
         }
+        self.answer(world, connection, parts);
+    }
+
+    fn answer(&mut self, world: &mut World, connection: ConnectionId, parts: Vec<Part>) {
+        let (node, now_ms) = (self.node(), world.now_ms());
+        if let Some(process) = &mut self.process {
+            process.answered.insert(connection, now_ms);
+        }
         world.send(connection, node, Message::Fetched(parts));
     }
 
@@ -123,7 +134,7 @@ impl Broker {
 
     /// Answers held fetches for which there is something to send, or whose time has come.
     pub(super) fn answer_held(&mut self, world: &mut World) {
-        let (node, now_us) = (self.node(), world.now_us);
+        let now_us = world.now_us;
         let Some(process) = &mut self.process else { return };
         let held = std::mem::take(&mut process.held);
         let mut kept = Vec::new();
@@ -146,7 +157,7 @@ impl Broker {
                 .iter()
                 .map(|entry| ((entry.topic_id, entry.partition.get()), entry.leader_epoch, self.data(entry)))
                 .collect();
-            world.send(fetch.connection, node, Message::Fetched(parts));
+            self.answer(world, fetch.connection, parts);
         }
         if let Some(process) = &mut self.process {
             kept.append(&mut process.held);

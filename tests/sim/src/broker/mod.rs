@@ -55,6 +55,8 @@ pub struct Broker {
     write_failed: bool,
     /// Longest sync, in microseconds.
     pub sync_us: u64,
+    /// What it lost since its last process ran, the next one must find: no power cut may hide it.
+    damaged: bool,
     process: Option<Process>,
 }
 
@@ -113,6 +115,8 @@ pub(crate) struct Process {
     damaged: Vec<(Key, String)>,
     fetchers: BTreeMap<usize, follow::Fetcher>,
     held: Vec<HeldFetch>,
+    /// When the last fetch over a connection was answered.
+    answered: BTreeMap<ConnectionId, u64>,
     proposals: Vec<IsrProposal>,
     altering: Option<(u64, Vec<IsrProposal>)>,
     flushing: bool,
@@ -150,6 +154,7 @@ impl Broker {
             noted_boot: None,
             write_failed: false,
             sync_us: 2_000,
+            damaged: false,
             process: None,
         }
     }
@@ -198,6 +203,7 @@ impl Broker {
                 return;
             }
         };
+        self.damaged = false;
         world.lives.insert(self.node(), life);
         world.note(|| format!("broker {} starts (life {life})", self.id()));
         self.process = Some(Process {
@@ -218,6 +224,7 @@ impl Broker {
             damaged: Vec::new(),
             fetchers: BTreeMap::new(),
             held: Vec::new(),
+            answered: BTreeMap::new(),
             proposals: Vec::new(),
             altering: None,
             flushing: false,
@@ -243,6 +250,9 @@ impl Broker {
 
     /// The machine loses its power: what was not synced is lost, in part or whole, the last write torn.
     pub fn power_cut(&mut self, world: &mut World) {
+        if self.damaged {
+            return;
+        }
         world.oracle.borrow_mut().ended(self.number, true);
         self.process = None;
         self.disk.heal();
@@ -255,6 +265,15 @@ impl Broker {
         let torn = world.random.chance(50).then(|| world.random.below(60));
         world.note(|| format!("broker {}: power cut, {} unsynced operations", self.id(), unsynced.len()));
         self.disk = self.disk.crash(&Crash { at, lost, torn });
+    }
+
+    /// A file loses its end. The process that found everything whole was just killed.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn damage(&mut self, path: &std::path::Path, len: usize) -> std::io::Result<()> {
+        self.damaged = true;
+        self.disk.tamper(path, |bytes| bytes.truncate(len))
     }
 
     /// The disk is replaced by an empty one. No process may run.
@@ -294,6 +313,7 @@ impl Broker {
         let now_us = world.now_us;
         let Some(process) = &mut self.process else { return };
         process.held.retain(|held| held.connection != connection);
+        process.answered.remove(&connection);
         for fetcher in process.fetchers.values_mut().filter(|fetcher| fetcher.connection == Some(connection)) {
             fetcher.lost(now_us + world.random.within(5_000, 60_000));
         }

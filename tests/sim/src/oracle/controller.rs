@@ -75,7 +75,7 @@ impl Oracle {
         if !unclean {
             for joined in after.in_sync_replicas.iter().filter(|id| !before.in_sync_replicas.contains(id)) {
                 self.inv_6_unclean_exclusion(key, *joined, registered, "is in the ISR");
-                if let Some(mirror) = self.mirrors.get_mut(&(number(*joined), key)) {
+                if let Some(mirror) = self.mirrors.get_mut(&(number(*joined), key)).filter(|mirror| mirror.runs) {
                     mirror.lost_disk = false;
                 }
             }
