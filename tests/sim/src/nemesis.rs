@@ -396,7 +396,9 @@ impl Sim {
         let (topic, partition) = name.rsplit_once('-')?;
         let (topic, partition): (TopicName, i32) = (topic.parse().ok()?, partition.parse().ok()?);
         let topic = image.topic(&topic)?;
-        if topic.partitions().first().is_none_or(|partition| partition.wanted < 3) {
+        // With flush=os nothing tells a lost end from one that was never synced.
+        let is_alone = topic.partitions().first().is_none_or(|partition| partition.wanted < 3);
+        if is_alone || topic.flush() == yak_model::config::FlushMode::Os {
             return None;
         }
         let at = self.world.random.below(len / 2);

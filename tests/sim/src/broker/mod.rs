@@ -346,12 +346,13 @@ impl Broker {
             let Some(process) = &mut self.process else { return };
             let Some(hosted) = process.hosted.get_mut(&key) else { continue };
             hosted.replica.handle_time(now_ms);
+            self.drain(world, key);
+            let Some(hosted) = self.process.as_ref().and_then(|process| process.hosted.get(&key)) else { continue };
             let overdue = hosted.waiting.values().find(|waiting| now_us > waiting.deadline_us + 1_000_000);
             let number = overdue.map(|waiting| waiting.number);
             world.oracle.borrow_mut().inv_23_no_silence(number.is_none(), || {
                 format!("produce {number:?} waits on broker {} beyond its deadline", self.number + 1)
             });
-            self.drain(world, key);
         }
         let Some(process) = &mut self.process else { return };
         if !process.flushing && process.directory.failure().is_none() {
