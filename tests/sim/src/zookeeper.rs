@@ -188,6 +188,10 @@ impl Zookeeper {
         match process.sessions.handle_register(world.now_ms(), number, ids) {
             Err(refused) => world.send(connection, ME, Message::Opened(Err(refused))),
             Ok(()) => {
+                // Who only lost a connection resumes.
+                let broker = usize::try_from(ids.0.get() - 1).unwrap_or(0);
+                let well = self.well.get(&broker).copied().unwrap_or(false);
+                world.oracle.borrow_mut().inv_34_no_false_death(broker, well, "it registered anew");
                 self.decide(world, registration.into(), Then::Registered(connection, ids.0));
             }
         }
@@ -353,7 +357,8 @@ impl Zookeeper {
                 Effect::Fence { broker_id, broker_epoch, reason } => {
                     let broker = usize::try_from(broker_id.get() - 1).unwrap_or(0);
                     let well = self.well.get(&broker).copied().unwrap_or(false);
-                    world.oracle.borrow_mut().inv_34_no_false_death(broker, well, &reason);
+                    let found = format!("fenced: {reason}");
+                    world.oracle.borrow_mut().inv_34_no_false_death(broker, well, &found);
                     let command = FenceBroker { broker_id, broker_epoch, reason };
                     self.decide(world, command.into(), Then::Session(broker_id, broker_epoch));
                 }

@@ -155,9 +155,9 @@ impl Oracle {
     }
 
     /// A broker that was well was not heard to die: `well` if it was.
-    pub fn inv_34_no_false_death(&mut self, broker: usize, well: bool, reason: &str) {
+    pub fn inv_34_no_false_death(&mut self, broker: usize, well: bool, what: &str) {
         self.check("INV-34 NoFalseDeath", !well, || {
-            format!("broker {} was well, and fenced: {reason}", broker + 1)
+            format!("broker {} was well, and {what}", broker + 1)
         });
     }
 
