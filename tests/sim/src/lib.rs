@@ -20,6 +20,7 @@ pub mod net;
 pub mod oracle;
 pub mod random;
 pub mod sim;
+pub mod stage;
 pub mod trace;
 pub mod watched;
 pub mod zookeeper;
