@@ -150,8 +150,12 @@ impl Client {
         let batches = self.lanes.values().flat_map(|lane| &lane.batches).filter_map(|batch| batch.sent);
         let sent = batches.map(|(connection, _, since)| (connection, since));
         let asked = self.asked.values().map(|(_, connection, since, _)| (*connection, *since));
-        let all: Vec<ConnectionId> =
-            sent.chain(asked).chain(self.asking).filter(|(_, since)| late(*since)).map(|(id, _)| id).collect();
+        let all: Vec<ConnectionId> = sent
+            .chain(asked)
+            .chain(self.asking)
+            .filter(|(_, since)| late(*since))
+            .map(|(id, _)| id)
+            .collect();
         for connection in all {
             world.close(connection, self.node());
             self.closed(world, connection);
@@ -371,7 +375,13 @@ impl Client {
             } else {
                 // Now and then from the beginning: what was read once must be read again.
                 let offset = if world.random.chance(4) { 0 } else { position };
-                Message::Read(Read { number, key, leader_epoch: known.epoch, offset: Offset::new(offset), any })
+                Message::Read(Read {
+                    number,
+                    key,
+                    leader_epoch: known.epoch,
+                    offset: Offset::new(offset),
+                    any,
+                })
             };
             world.send(connection, node, message);
         }

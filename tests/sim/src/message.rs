@@ -16,6 +16,9 @@ use crate::oracle::Record;
 /// A partition of a topic that is known by its id.
 pub type Key = (TopicId, i32);
 
+/// What a leader says of one partition, to who asked in an epoch.
+pub type Part = (Key, LeaderEpoch, Result<ReplicaData<Bytes>, ErrorCode>);
+
 /// A message.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -48,7 +51,7 @@ pub enum Message {
     /// To a leader.
     Fetch(Fetch),
     /// To a follower.
-    Fetched(Vec<(Key, LeaderEpoch, Result<ReplicaData<Bytes>, ErrorCode>)>),
+    Fetched(Vec<Part>),
     /// To a broker: append.
     Produce(Produce),
     /// To a client.

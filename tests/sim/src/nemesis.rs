@@ -197,9 +197,7 @@ impl Sim {
                 for (from, to) in cuts {
                     self.world.heal(from, to);
                     for node in [from, to] {
-                        if let (Node::Broker(broker), true) =
-                            (node, [from, to].contains(&Node::Zookeeper))
-                        {
+                        if let (Node::Broker(broker), true) = (node, [from, to].contains(&Node::Zookeeper)) {
                             self.nemesis.excuse(broker, excuse);
                         }
                     }
@@ -303,8 +301,10 @@ impl Sim {
             }
             Kind::Isolate => {
                 self.nemesis.excuse(broker, world.now_us + long + 1_500_000 + EXCUSE_US);
-                let others = [Node::Zookeeper, Node::Broker((broker + 1) % 3), Node::Broker((broker + 2) % 3)];
-                let ways: Vec<_> = others.into_iter().flat_map(|other| [(node, other), (other, node)]).collect();
+                let others =
+                    [Node::Zookeeper, Node::Broker((broker + 1) % 3), Node::Broker((broker + 2) % 3)];
+                let ways: Vec<_> =
+                    others.into_iter().flat_map(|other| [(node, other), (other, node)]).collect();
                 world.cuts.extend(ways.iter().copied());
                 self.nemesis.plan(world, long + 1_500_000, End::Heal(ways));
                 Some("broker isolated")
@@ -388,8 +388,10 @@ impl Sim {
             .map(|(path, content)| (path, content.len()))
             .collect();
         // The newest segment of a log: what is older is looked at when it is read, not at the start.
-        let dirs: BTreeMap<_, _> =
-            files.into_iter().map(|(path, len)| (path.parent().map(std::path::Path::to_owned), (path, len))).collect();
+        let dirs: BTreeMap<_, _> = files
+            .into_iter()
+            .map(|(path, len)| (path.parent().map(std::path::Path::to_owned), (path, len)))
+            .collect();
         let files: Vec<(std::path::PathBuf, usize)> = dirs.into_values().collect();
         let (path, len) = self.world.random.pick(&files).cloned()?;
         let name = path.components().next()?.as_os_str().to_str()?.to_owned();
@@ -436,7 +438,8 @@ impl Sim {
             }
             Kind::MinIsr => {
                 let value = self.world.random.within(1, 4).to_string();
-                let alteration = ConfigAlteration { key: "min.insync.replicas".to_owned(), value: Some(value) };
+                let alteration =
+                    ConfigAlteration { key: "min.insync.replicas".to_owned(), value: Some(value) };
                 let resources = vec![(ConfigResource::Topic(topic?), vec![alteration])];
                 self.admin(AlterConfigs { resources, validate_only: false }.into());
                 Some("min.insync.replicas changed")
@@ -453,7 +456,8 @@ impl Sim {
     /// Creates a topic of a kind by chance.
     pub fn create_topic(&mut self) {
         self.nemesis.topics += 1;
-        let (factor, min) = *self.world.random.pick(&[(3, 2), (3, 2), (3, 2), (2, 1), (1, 1)]).unwrap_or(&(3, 2));
+        let (factor, min) =
+            *self.world.random.pick(&[(3, 2), (3, 2), (3, 2), (2, 1), (1, 1)]).unwrap_or(&(3, 2));
         let flush = if self.world.random.chance(60) { "sync" } else { "os" };
         let partitions = i32::try_from(self.world.random.within(1, 3)).unwrap_or(1);
         self.create((factor, min), flush, partitions);

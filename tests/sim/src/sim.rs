@@ -78,7 +78,9 @@ impl Sim {
             self.brokers[broker].start(&mut self.world);
         }
         self.run_until(10_000, |sim| {
-            sim.zookeeper.image().is_some_and(|image| image.brokers().filter(|broker| !broker.fenced).count() == 3)
+            sim.zookeeper
+                .image()
+                .is_some_and(|image| image.brokers().filter(|broker| !broker.fenced).count() == 3)
         });
     }
 
@@ -110,17 +112,15 @@ impl Sim {
         self.world.oracle.borrow_mut().set_time(now_us);
         match event {
             Event::Nemesis(number) => self.nemesis_event(number),
-            Event::Timer(node, _, timer) => {
-                match node {
-                    Node::Zookeeper => {
-                        self.zookeeper.well = self.nemesis.well(now_us);
-                        self.zookeeper.timer(&mut self.world, timer);
-                    }
-                    Node::Broker(broker) => self.brokers[broker].timer(&mut self.world, timer),
-                    Node::Client(client) => self.clients[client].timer(&mut self.world),
-                    Node::Admin => {}
+            Event::Timer(node, _, timer) => match node {
+                Node::Zookeeper => {
+                    self.zookeeper.well = self.nemesis.well(now_us);
+                    self.zookeeper.timer(&mut self.world, timer);
                 }
-            }
+                Node::Broker(broker) => self.brokers[broker].timer(&mut self.world, timer),
+                Node::Client(client) => self.clients[client].timer(&mut self.world),
+                Node::Admin => {}
+            },
             Event::Closed(id, node) => {
                 let peer = self.world.peer(id, node);
                 self.world.note(|| format!("{node:?} loses its connection to {peer:?}"));
@@ -197,7 +197,8 @@ impl Sim {
             let excused = !sync || lost_disk || oracle.any_failed;
             drop(oracle);
             if !excused {
-                let found = format!("INV-15 PowerCut: nobody may lead, though no disk was lost: {partition:?}");
+                let found =
+                    format!("INV-15 PowerCut: nobody may lead, though no disk was lost: {partition:?}");
                 self.world.oracle.borrow_mut().violated(found);
             }
             waiting.push(TopicPartition::new(partition.topic.clone(), partition.partition));
@@ -219,7 +220,9 @@ impl Sim {
         self.elect_uncleanly();
         self.run_for(2_000);
         self.clients.iter_mut().for_each(|client| client.drained = true);
-        if !self.run_until(30_000, |sim| sim.is_at_rest()) && self.world.oracle.borrow().violations().is_empty() {
+        if !self.run_until(30_000, |sim| sim.is_at_rest())
+            && self.world.oracle.borrow().violations().is_empty()
+        {
             let image = self.zookeeper.image().cloned().unwrap_or_default();
             let ends: Vec<_> = self.brokers.iter().map(Broker::ends).collect();
             let open: Vec<usize> = self.clients.iter().map(Client::open_batches).collect();

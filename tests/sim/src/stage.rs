@@ -47,8 +47,7 @@ pub struct Stage {
 /// # Errors
 /// The line that is not understood, or not so; with the trace.
 pub fn play(script: &str) -> Result<(), String> {
-    let mut stage =
-        Stage { sim: Sim::new(1), names: BTreeMap::new(), epoch: -1, index: 0, silent_at: None };
+    let mut stage = Stage { sim: Sim::new(1), names: BTreeMap::new(), epoch: -1, index: 0, silent_at: None };
     stage.sim.start();
     for (number, line) in script.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -73,7 +72,11 @@ impl Stage {
         match *words.as_slice() {
             ["topic", flush, factor, min] => {
                 let (factor, min) = (number(factor)?, number(min)?);
-                self.sim.create((i16::try_from(factor).unwrap_or(1), u16::try_from(min).unwrap_or(1)), flush, 1);
+                self.sim.create(
+                    (i16::try_from(factor).unwrap_or(1), u16::try_from(min).unwrap_or(1)),
+                    flush,
+                    1,
+                );
                 self.until("a topic", |stage| stage.it().is_some_and(|it| it.leader.is_some()))
             }
             ["clients"] => {
@@ -88,7 +91,9 @@ impl Stage {
             ["epoch", word] => {
                 let now = self.it().map_or(-1, |it| it.leader_epoch.get());
                 let before = std::mem::replace(&mut self.epoch, now);
-                expect(if word == "up" { now > before } else { now == before }, || format!("{before}, then {now}"))
+                expect(if word == "up" { now > before } else { now == before }, || {
+                    format!("{before}, then {now}")
+                })
             }
             ["index", word] => {
                 let now = self.sim.zookeeper.durable_image().index().get();
@@ -103,7 +108,8 @@ impl Stage {
                 let it = self.it().ok_or("there is no topic")?;
                 let partition = TopicPartition::new(it.topic, it.partition);
                 let kind = ElectionKind::Unclean;
-                self.sim.admin(ElectLeaders { kind, partitions: Some(vec![partition]), timeout_ms: 0 }.into());
+                self.sim
+                    .admin(ElectLeaders { kind, partitions: Some(vec![partition]), timeout_ms: 0 }.into());
                 Ok(())
             }
             ["peace"] => {
@@ -159,12 +165,16 @@ impl Stage {
         self.sim.run_for(ms);
         let acked = self.acked();
         let silent = self.silent_at.take();
-        expect(silent.is_none_or(|before| before == acked), || format!("{silent:?} acknowledged, then {acked}"))
+        expect(silent.is_none_or(|before| before == acked), || {
+            format!("{silent:?} acknowledged, then {acked}")
+        })
     }
 
     fn await_(&mut self, what: &[&str]) -> Result<(), String> {
         match *what {
-            ["leader", "none"] => self.until("nobody", |stage| stage.it().is_some_and(|it| it.leader.is_none())),
+            ["leader", "none"] => {
+                self.until("nobody", |stage| stage.it().is_some_and(|it| it.leader.is_none()))
+            }
             ["leader", name] => {
                 let broker = self.broker(name)?;
                 self.until("it leads", |stage| stage.leader() == Some(broker))
@@ -175,9 +185,7 @@ impl Stage {
             }
             ["isr", count] => {
                 let count = usize::try_from(number(count)?).unwrap_or(0);
-                self.until("the ISR", |stage| {
-                    stage.it().is_some_and(|it| it.in_sync_replicas.len() == count)
-                })
+                self.until("the ISR", |stage| stage.it().is_some_and(|it| it.in_sync_replicas.len() == count))
             }
             ["acked", count, "more"] => {
                 let goal = self.acked() + number(count)?;

@@ -11,9 +11,7 @@ use yak_core::image::Image;
 use yak_core::sessions::{Effect, SessionConfig, Sessions};
 use yak_model::api::{self, AlterIsr, OpenSession, Rejection, SessionOpened, UnfenceBroker};
 use yak_model::metadata::JournalLine;
-use yak_model::{
-    BrokerEpoch, BrokerId, ClusterId, MetadataIndex, ReplicationKey, Term, TimestampMs,
-};
+use yak_model::{BrokerEpoch, BrokerId, ClusterId, MetadataIndex, ReplicationKey, Term, TimestampMs};
 
 use crate::message::Message;
 use crate::net::{ConnectionId, Node, Timer, World};

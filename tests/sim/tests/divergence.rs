@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use yak_broker::DiskLog;
-use yak_core::partition::{Followed, FollowerAnswer, FollowerFetch, Replica, ReplicaIdentity, ReplicaLog as _};
+use yak_core::partition::{
+    Followed, FollowerAnswer, FollowerFetch, Replica, ReplicaIdentity, ReplicaLog as _,
+};
 use yak_log::{
     Background, DirectoryOptions, FlushMode, LogConfig, LogDirectory, ManualClock, MemDir, NewLog,
 };
@@ -47,14 +49,23 @@ fn side(id: i32, shape: Shape) -> Side {
         background: Background::Manual(ManualClock::default()),
     };
     let directory = LogDirectory::open(Arc::new(MemDir::new()), options).unwrap();
-    let config = LogConfig { segment_bytes: 400, index_interval_bytes: 100, flush: FlushMode::Os, ..LogConfig::default() };
+    let config = LogConfig {
+        segment_bytes: 400,
+        index_interval_bytes: 100,
+        flush: FlushMode::Os,
+        ..LogConfig::default()
+    };
     let new = NewLog { partition: partition(), topic_id: topic_id(), config };
     let mut log = directory.create_logs(&[new]).unwrap().pop().unwrap();
     for (epoch, records) in shape {
         for _ in 0..*records {
             let value = u64::try_from(*epoch).unwrap().to_be_bytes();
             let mut builder = BatchBuilder::new();
-            builder.push(&RecordParts { timestamp: Some(NOW), value: Some(&value), ..RecordParts::default() });
+            builder.push(&RecordParts {
+                timestamp: Some(NOW),
+                value: Some(&value),
+                ..RecordParts::default()
+            });
             let mut batch = builder.finish(Compression::None, None);
             log.append_as_leader(&mut batch, LeaderEpoch::new(*epoch), NOW).unwrap();
         }
@@ -125,7 +136,8 @@ fn exchange(leader: &mut Side, follower: &mut Side, least: &mut i64) -> bool {
         diverging,
         records: records.as_ref(),
     };
-    let followed = follower.replica.handle_fetched((0, NOW), (BrokerId::new(1), entry.leader_epoch), &data).unwrap();
+    let followed =
+        follower.replica.handle_fetched((0, NOW), (BrokerId::new(1), entry.leader_epoch), &data).unwrap();
     if let Followed::Truncated { to, .. } = followed {
         *least = (*least).min(to.get());
     }
@@ -139,7 +151,12 @@ fn the_seven_ways_in_which_logs_part() {
         ("it has more of the leader's last epoch", &[(0, 5)], &[(0, 9)], 1),
         ("it has records of a leader that was deposed, in the same place", &[(0, 4), (2, 4)], &[(0, 7)], 3),
         ("it led in an epoch of which the leader has nothing", &[(0, 4), (2, 3)], &[(0, 4), (1, 5)], 3),
-        ("leaders changed fast, and each has epochs that the other lacks", &[(0, 3), (2, 2), (4, 4)], &[(0, 2), (1, 2), (3, 5)], 5),
+        (
+            "leaders changed fast, and each has epochs that the other lacks",
+            &[(0, 3), (2, 2), (4, 4)],
+            &[(0, 2), (1, 2), (3, 5)],
+            5,
+        ),
         ("it knows only later epochs than the leader has records of", &[(0, 6)], &[(0, 2), (3, 7)], 4),
         ("they have nothing in common", &[(2, 5)], &[(1, 3), (3, 4)], 4),
     ];

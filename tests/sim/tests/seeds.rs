@@ -1,5 +1,10 @@
 //! Many seeds, each a cluster with faults; the same seed twice.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking, and prints its denominators")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and prints its denominators"
+)]
 
 use yak_test_sim::oracle::{INVARIANTS, Totals};
 use yak_test_sim::{Outcome, run_seed};
@@ -70,8 +75,10 @@ fn report(totals: &Totals, counted: usize, tried: usize) {
     for name in INVARIANTS {
         println!("  check  {name:<32} {}", totals.checked.get(name).copied().unwrap_or(0));
     }
-    let never: Vec<&str> =
-        INVARIANTS.into_iter().filter(|name| totals.checked.get(name).is_none_or(|count| *count == 0)).collect();
+    let never: Vec<&str> = INVARIANTS
+        .into_iter()
+        .filter(|name| totals.checked.get(name).is_none_or(|count| *count == 0))
+        .collect();
     assert!(never.is_empty(), "never checked: {never:?}");
 }
 

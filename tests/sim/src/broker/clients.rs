@@ -65,7 +65,8 @@ impl Broker {
         let node = self.node();
         let Some(process) = &self.process else { return };
         if let (Ok(acknowledged), Some(hosted)) = (&result, process.hosted.get(&key)) {
-            let isr = hosted.record.as_ref().map(|record| record.in_sync_replicas.clone()).unwrap_or_default();
+            let isr =
+                hosted.record.as_ref().map(|record| record.in_sync_replicas.clone()).unwrap_or_default();
             let epoch = hosted.leads().map_or(-1, |(epoch, _, _)| epoch);
             world.oracle.borrow_mut().acks(&Ack {
                 broker: (self.number, process.life),
@@ -107,7 +108,8 @@ impl Broker {
         let mut bytes = BytesMut::new();
         range.read_into(&mut bytes).map_err(|_unreadable| ErrorCode::KafkaStorageError)?;
         reader.verify(&bytes, read.offset).map_err(|error| error.code())?;
-        let records = records_of(&bytes, read.offset.get()).map_err(|_undecodable| ErrorCode::CorruptMessage)?;
+        let records =
+            records_of(&bytes, read.offset.get()).map_err(|_undecodable| ErrorCode::CorruptMessage)?;
         Ok((high_watermark, records))
     }
 

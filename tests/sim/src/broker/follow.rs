@@ -1,12 +1,11 @@
 //! The follower's end of replication: one connection to each leader, one fetch in flight on it.
 
-use bytes::Bytes;
 use yak_core::partition::{AppendFailure, Followed};
 use yak_model::api::{ReplicaData, ReplicaFetchEntry};
-use yak_model::{BrokerId, ErrorCode, LeaderEpoch};
+use yak_model::BrokerId;
 
 use super::{Broker, Stage, wall};
-use crate::message::{Fetch, Key, Message};
+use crate::message::{Fetch, Key, Message, Part};
 use crate::net::{ConnectionId, Node, World};
 
 const TIMEOUT_US: u64 = 1_500_000;
@@ -82,7 +81,8 @@ impl Broker {
         let (id, node) = (self.id(), self.node());
         let Some(process) = &self.process else { return };
         let Stage::Member { epoch, .. } = process.stage else { return };
-        let Some((leader, entry)) = process.hosted.get(&key).and_then(|hosted| hosted.replica.following()) else {
+        let Some((leader, entry)) = process.hosted.get(&key).and_then(|hosted| hosted.replica.following())
+        else {
             return;
         };
         let fetcher = process.fetchers.get(&number(leader));
@@ -97,7 +97,7 @@ impl Broker {
         &mut self,
         world: &mut World,
         connection: ConnectionId,
-        parts: &[(Key, LeaderEpoch, Result<ReplicaData<Bytes>, ErrorCode>)],
+        parts: &[Part],
     ) {
         let (now_ms, wall) = (world.now_ms(), wall(world));
         let Some(process) = &mut self.process else { return };
@@ -126,7 +126,8 @@ impl Broker {
                 }
                 Ok(_) => {}
                 Err(AppendFailure::Refused(rejection)) => {
-                    let problem = format!("broker {} refuses its leader's records: {rejection}", self.number + 1);
+                    let problem =
+                        format!("broker {} refuses its leader's records: {rejection}", self.number + 1);
                     world.note(|| problem.clone());
                     world.oracle.borrow_mut().violated(problem);
                 }

@@ -3,10 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use yak_core::partition::{FollowerAnswer, FollowerFetch, ReplicaLog as _};
 use yak_model::api::{ReplicaData, ReplicaFetchEntry};
-use yak_model::{ErrorCode, LeaderEpoch, Offset};
+use yak_model::{ErrorCode, Offset};
 
 use super::Broker;
-use crate::message::{Fetch, Key, Message};
+use crate::message::{Fetch, Message, Part};
 use crate::net::{ConnectionId, World};
 
 /// Longest hold.
@@ -24,8 +24,6 @@ pub(crate) struct HeldFetch {
     /// The follower said something since: answer.
     hurry: bool,
 }
-
-type Part = (Key, LeaderEpoch, Result<ReplicaData<Bytes>, ErrorCode>);
 
 impl Broker {
     /// A follower fetches.
@@ -84,8 +82,10 @@ impl Broker {
         };
         // One in a few is not held, so that followers hear of high watermarks soon.
         if !parts.is_empty() && parts.iter().all(quiet) {
-            let told = parts.iter().map(|part| part.2.as_ref().map_or(Offset::ZERO, |data| data.high_watermark));
-            let told: Vec<Offset> = told.zip(&fetch.entries).map(|(known, entry)| known.min(entry.fetch_offset)).collect();
+            let told =
+                parts.iter().map(|part| part.2.as_ref().map_or(Offset::ZERO, |data| data.high_watermark));
+            let told: Vec<Offset> =
+                told.zip(&fetch.entries).map(|(known, entry)| known.min(entry.fetch_offset)).collect();
             let behind = process.held.iter().any(|held| held.connection == connection);
             if !behind && !world.random.chance(20) {
                 let Some(process) = &mut self.process else { return };

@@ -21,9 +21,7 @@ use yak_log::{
 };
 use yak_model::api::{Acks, IsrProposal};
 use yak_model::metadata::PartitionRecord;
-use yak_model::{
-    BrokerEpoch, BrokerId, DirectoryId, IncarnationId, MetadataIndex, Offset, TimestampMs,
-};
+use yak_model::{BrokerEpoch, BrokerId, DirectoryId, IncarnationId, MetadataIndex, Offset, TimestampMs};
 
 use crate::message::{Key, Message};
 use crate::net::{ConnectionId, Node, Timer, World};
@@ -291,7 +289,7 @@ impl Broker {
             | Message::Opened(_)
             | Message::HeartbeatReply(..)
             | Message::AlterIsrReply(_)
-            | Message::ShutdownDone => self.from_zookeeper(world, connection, message),
+            | Message::ShutdownDone => self.hear_zookeeper(world, connection, message),
             Message::Fetch(fetch) => self.fetch(world, connection, &fetch),
             Message::Fetched(parts) => self.fetched(world, connection, &parts),
             Message::Produce(produce) => self.produce(world, connection, &produce),
@@ -314,7 +312,8 @@ impl Broker {
         let Some(process) = &mut self.process else { return };
         process.held.retain(|held| held.connection != connection);
         process.answered.remove(&connection);
-        for fetcher in process.fetchers.values_mut().filter(|fetcher| fetcher.connection == Some(connection)) {
+        for fetcher in process.fetchers.values_mut().filter(|fetcher| fetcher.connection == Some(connection))
+        {
             fetcher.lost(now_us + world.random.within(5_000, 60_000));
         }
         if process.link == Some(connection) {
@@ -347,7 +346,9 @@ impl Broker {
             let Some(hosted) = process.hosted.get_mut(&key) else { continue };
             hosted.replica.handle_time(now_ms);
             self.drain(world, key);
-            let Some(hosted) = self.process.as_ref().and_then(|process| process.hosted.get(&key)) else { continue };
+            let Some(hosted) = self.process.as_ref().and_then(|process| process.hosted.get(&key)) else {
+                continue;
+            };
             let overdue = hosted.waiting.values().find(|waiting| now_us > waiting.deadline_us + 1_000_000);
             let number = overdue.map(|waiting| waiting.number);
             world.oracle.borrow_mut().inv_23_no_silence(number.is_none(), || {

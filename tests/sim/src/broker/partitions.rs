@@ -17,7 +17,13 @@ use yak_broker::DiskLog;
 
 /// Small segments, many index entries.
 fn config(flush: FlushMode) -> LogConfig {
-    LogConfig { segment_bytes: 6_000, index_interval_bytes: 300, flush, file_delete_delay_ms: 0, ..LogConfig::default() }
+    LogConfig {
+        segment_bytes: 6_000,
+        index_interval_bytes: 300,
+        flush,
+        file_delete_delay_ms: 0,
+        ..LogConfig::default()
+    }
 }
 
 fn hosts(record: &PartitionRecord, broker: BrokerId) -> bool {
@@ -73,7 +79,9 @@ impl Broker {
         match process.directory.open_log(id, topic.id(), config(topic.flush()), OnDamage::Refuse) {
             Ok((log, report)) => {
                 if let Some(cut) = report.cut {
-                    world.note(|| format!("broker {}: {id} cut a torn tail at {}", self.number + 1, cut.offset));
+                    world.note(|| {
+                        format!("broker {}: {id} cut a torn tail at {}", self.number + 1, cut.offset)
+                    });
                 }
                 self.host(world, topic, id.partition, log);
                 true
@@ -113,8 +121,12 @@ impl Broker {
         let min = topic.min_insync_replicas();
         let replica = Replica::new(identity, watched, high_watermark, min);
         let at = replica.high_watermark().get();
-        let hosted =
-            Hosted { replica, record: None, min_insync_replicas: min, waiting: std::collections::BTreeMap::new() };
+        let hosted = Hosted {
+            replica,
+            record: None,
+            min_insync_replicas: min,
+            waiting: std::collections::BTreeMap::new(),
+        };
         process.hosted.insert(key, hosted);
         world.oracle.borrow_mut().high_watermark((self.number, key), at, None);
     }
@@ -190,12 +202,16 @@ impl Broker {
             }
         }
         let (me, now_ms) = (self.number, world.now_ms());
-        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else { return };
+        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else {
+            return;
+        };
         let min = topic.min_insync_replicas();
         hosted.min_insync_replicas = min;
         hosted.replica.handle_min_insync_replicas(now_ms, min);
         self.drain(world, key);
-        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else { return };
+        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else {
+            return;
+        };
         let before = hosted.replica.role();
         hosted.record = Some(Arc::clone(record));
         hosted.replica.handle_partition_record(now_ms, record);
@@ -245,7 +261,9 @@ impl Broker {
 
     /// Answers what waited for a partition that is no more.
     fn drain_closed(&mut self, world: &mut World, key: Key) {
-        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else { return };
+        let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else {
+            return;
+        };
         let waiting = std::mem::take(&mut hosted.waiting);
         while hosted.replica.poll_effect().is_some() {}
         for waiting in waiting.into_values() {
@@ -264,7 +282,9 @@ impl Broker {
         let mut logs = Vec::new();
         for key in keys {
             self.drain_closed(world, key);
-            let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else { continue };
+            let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) else {
+                continue;
+            };
             hosted.replica.handle_log_failed("the broker shuts down");
             logs.extend(hosted.replica.log_mut().disk().close());
         }

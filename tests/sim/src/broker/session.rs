@@ -51,13 +51,15 @@ impl Broker {
             self.link(world);
         } else if process.linked && now_us >= process.heartbeat_us {
             self.heartbeat(world);
-        } else if !process.linked && now_us >= process.retry_us {
-            if let Stage::Registering { undamaged } = process.stage {
-                self.register(world, undamaged);
-            }
+        } else if !process.linked
+            && now_us >= process.retry_us
+            && let Stage::Registering { undamaged } = process.stage
+        {
+            self.register(world, undamaged);
         }
         let Some(process) = &mut self.process else { return };
-        if let Some((_, proposals)) = process.altering.take_if(|(sent, _)| now_us > *sent + ALTER_TIMEOUT_US) {
+        if let Some((_, proposals)) = process.altering.take_if(|(sent, _)| now_us > *sent + ALTER_TIMEOUT_US)
+        {
             let results = proposals.into_iter().map(|proposal| (proposal, Err(ErrorCode::RequestTimedOut)));
             self.altered(world, results.collect());
         }
@@ -110,7 +112,7 @@ impl Broker {
         world.send(link, node, Message::Heartbeat(world.now_ms(), heartbeat));
     }
 
-    pub(super) fn from_zookeeper(&mut self, world: &mut World, connection: ConnectionId, message: Message) {
+    pub(super) fn hear_zookeeper(&mut self, world: &mut World, connection: ConnectionId, message: Message) {
         let Some(process) = &mut self.process else { return };
         if process.link != Some(connection) {
             return;
@@ -142,7 +144,9 @@ impl Broker {
             Message::Opened(Ok(opened)) => self.opened(world, &opened),
             Message::Opened(Err(refused)) => {
                 process.retry_us = world.now_us + 200_000;
-                if refused.code == ErrorCode::StaleBrokerEpoch || refused.code == ErrorCode::BrokerIdNotRegistered {
+                if refused.code == ErrorCode::StaleBrokerEpoch
+                    || refused.code == ErrorCode::BrokerIdNotRegistered
+                {
                     // Another process of this broker took over; there is none in this world, but a lost journal line
                     // may have been the registration. The process ends and begins anew.
                     world.note(|| format!("broker {} lost its registration", self.number + 1));

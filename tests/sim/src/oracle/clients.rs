@@ -76,9 +76,8 @@ impl Oracle {
         }
         let end = base + i64::try_from(ack.values.len()).unwrap_or(0);
         let committed = partition.committed.get(at(base)..at(end)).map(<[Record]>::to_vec);
-        let same = committed.is_some_and(|records| {
-            records.iter().map(|record| record.value).eq(ack.values.iter().copied())
-        });
+        let same = committed
+            .is_some_and(|records| records.iter().map(|record| record.value).eq(ack.values.iter().copied()));
         self.check("INV-12 AckedSurvives", same, || format!("acknowledged and not committed: {ack:?}"));
     }
 

@@ -23,7 +23,13 @@ fn number(id: BrokerId) -> usize {
 
 impl Oracle {
     /// The controller decided a line; `before` and `after` are its images.
-    pub fn decided(&mut self, before: &Image, after: &Image, line: &JournalLine, registered: &[(usize, u64)]) {
+    pub fn decided(
+        &mut self,
+        before: &Image,
+        after: &Image,
+        line: &JournalLine,
+        registered: &[(usize, u64)],
+    ) {
         let mut running = before.clone();
         for record in &line.records {
             match record {
@@ -75,7 +81,9 @@ impl Oracle {
         if !unclean {
             for joined in after.in_sync_replicas.iter().filter(|id| !before.in_sync_replicas.contains(id)) {
                 self.inv_6_unclean_exclusion(key, *joined, registered, "is in the ISR");
-                if let Some(mirror) = self.mirrors.get_mut(&(number(*joined), key)).filter(|mirror| mirror.runs) {
+                if let Some(mirror) =
+                    self.mirrors.get_mut(&(number(*joined), key)).filter(|mirror| mirror.runs)
+                {
                     mirror.lost_disk = false;
                 }
             }
@@ -90,7 +98,12 @@ impl Oracle {
     }
 
     /// The live head of the queue leads, or, if none in it lives, who is eligible.
-    fn inv_35_queue_order(&mut self, (before, after): (&PartitionRecord, &PartitionRecord), image: &Image, cause: &str) {
+    fn inv_35_queue_order(
+        &mut self,
+        (before, after): (&PartitionRecord, &PartitionRecord),
+        image: &Image,
+        cause: &str,
+    ) {
         let lives = |id: &&BrokerId| image.is_live(**id);
         let head = before.in_sync_replicas.iter().find(lives);
         let eligible = before.eligible_leader_replicas.iter().any(|id| Some(*id) == after.leader);
@@ -107,7 +120,8 @@ impl Oracle {
     /// Who joins the ISR or leads has what is committed; looked at while the registered process runs.
     fn inv_6_unclean_exclusion(&mut self, key: Key, id: BrokerId, registered: &[(usize, u64)], what: &str) {
         let broker = number(id);
-        let (Some(partition), Some(mirror)) = (self.partitions.get(&key), self.mirrors.get(&(broker, key))) else {
+        let (Some(partition), Some(mirror)) = (self.partitions.get(&key), self.mirrors.get(&(broker, key)))
+        else {
             return;
         };
         if partition.lossy || !mirror.runs || !registered.contains(&(broker, mirror.life)) {
@@ -156,9 +170,7 @@ impl Oracle {
 
     /// A broker that was well was not heard to die: `well` if it was.
     pub fn inv_34_no_false_death(&mut self, broker: usize, well: bool, what: &str) {
-        self.check("INV-34 NoFalseDeath", !well, || {
-            format!("broker {} was well, and {what}", broker + 1)
-        });
+        self.check("INV-34 NoFalseDeath", !well, || format!("broker {} was well, and {what}", broker + 1));
     }
 
     /// The zookeeper was absent, or a connection was cut and made again.

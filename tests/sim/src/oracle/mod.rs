@@ -153,9 +153,7 @@ impl Totals {
         self.unclean += other.unclean;
         self.truncations += other.truncations;
         self.read += other.read;
-        for (mine, others) in
-            [(&mut self.faults, &other.faults), (&mut self.checked, &other.checked)]
-        {
+        for (mine, others) in [(&mut self.faults, &other.faults), (&mut self.checked, &other.checked)] {
             for (name, count) in others {
                 *mine.entry(name).or_default() += count;
             }

@@ -17,7 +17,8 @@ impl Oracle {
         let records = match read_back(&reader, reader.log_start().get(), reader.log_end().get()) {
             Ok(records) => records,
             Err(problem) => {
-                self.violations.push(format!("broker {}: a recovered log cannot be read: {problem}", broker + 1));
+                self.violations
+                    .push(format!("broker {}: a recovered log cannot be read: {problem}", broker + 1));
                 return;
             }
         };
@@ -114,7 +115,9 @@ impl Oracle {
         for record in records {
             let Some(partition) = self.partitions.get_mut(&key) else { return };
             let known = *partition.unique.entry((record.offset, record.epoch)).or_insert(*record);
-            self.check("INV-2 UniqueRecord", known == *record, || format!("{known:?} and {record:?} of {key:?}"));
+            self.check("INV-2 UniqueRecord", known == *record, || {
+                format!("{known:?} and {record:?} of {key:?}")
+            });
         }
     }
 
@@ -131,7 +134,10 @@ impl Oracle {
         let Some(partition) = self.partitions.get_mut(&key) else { return };
         let writer = *partition.writers.entry(epoch).or_insert((broker, life));
         self.check("INV-4 OneWriter", writer == (broker, life), || {
-            format!("epoch {epoch} of {key:?} is written by {writer:?} and {:?} (broker, life)", (broker, life))
+            format!(
+                "epoch {epoch} of {key:?} is written by {writer:?} and {:?} (broker, life)",
+                (broker, life)
+            )
         });
     }
 
@@ -162,7 +168,8 @@ impl Oracle {
 
     /// Every acknowledged record is in the log of whoever leads.
     fn inv_12_acked_survives(&mut self, (broker, key): (usize, Key), epoch: i32) {
-        let (Some(partition), Some(mirror)) = (self.partitions.get(&key), self.mirrors.get(&(broker, key))) else {
+        let (Some(partition), Some(mirror)) = (self.partitions.get(&key), self.mirrors.get(&(broker, key)))
+        else {
             return;
         };
         if partition.acked.is_empty() {
@@ -174,7 +181,8 @@ impl Oracle {
         });
         let lost = lost.map(|(offset, value)| (*offset, *value));
         let (all_cut, damaged, flush) = (partition.all_cut, partition.damaged, partition.flush);
-        let found = || format!("broker {} leads {key:?} in epoch {epoch} without acknowledged {lost:?}", broker + 1);
+        let found =
+            || format!("broker {} leads {key:?} in epoch {epoch} without acknowledged {lost:?}", broker + 1);
         self.check("INV-12 AckedSurvives", lost.is_none(), found);
         if all_cut && flush == FlushMode::Sync {
             self.check("INV-15 PowerCut", lost.is_none(), found);
@@ -185,7 +193,12 @@ impl Oracle {
     }
 
     /// A replica's high watermark moved. `leads`: in which epoch, with how many in the ISR, of how many needed.
-    pub fn high_watermark(&mut self, (broker, key): (usize, Key), end: i64, leads: Option<(i32, usize, usize)>) {
+    pub fn high_watermark(
+        &mut self,
+        (broker, key): (usize, Key),
+        end: i64,
+        leads: Option<(i32, usize, usize)>,
+    ) {
         let Some(partition) = self.partitions.get(&key) else { return };
         let lossy = partition.lossy;
         let Some(mirror) = self.mirrors.get_mut(&(broker, key)) else { return };
@@ -256,7 +269,9 @@ impl Oracle {
         }
         mirror.compared = at(end);
         let differs = match (mine, theirs) {
-            (Some(mine), Some(theirs)) => mine.iter().zip(theirs).find(|(a, b)| a != b).map(|(a, b)| (*a, *b)),
+            (Some(mine), Some(theirs)) => {
+                mine.iter().zip(theirs).find(|(a, b)| a != b).map(|(a, b)| (*a, *b))
+            }
             _ => {
                 let (ends, known) = (mirror.end(), partition.committed.len());
                 self.check("INV-1 LogMatching", false, || {

@@ -169,7 +169,12 @@ impl Rig {
             topic_id: record.topic_id,
             flush,
         };
-        Self { replica: Replica::new(identity, log, Offset::ZERO, min_insync_replicas), record, now_ms: 0, sent_after_ms: None }
+        Self {
+            replica: Replica::new(identity, log, Offset::ZERO, min_insync_replicas),
+            record,
+            now_ms: 0,
+            sent_after_ms: None,
+        }
     }
 
     /// Changes the partition's record as the controller would, and tells the replica.
