@@ -31,3 +31,6 @@ pub mod server;
 mod session;
 mod split;
 mod wakeups;
+
+/// The log on disk as `yak_core::partition` sees it; the simulation drives replicas over the very same.
+pub use partitions::DiskLog;

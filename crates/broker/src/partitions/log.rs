@@ -6,31 +6,34 @@ use yak_model::api::Rejection;
 use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 use yak_record::{BatchHeader, Batches};
 
-/// A partition's log, its writer and its reader together.
+/// A partition's log on disk, writer and reader together, as a replica wants it.
 #[derive(Debug)]
-pub(crate) struct DiskLog {
+pub struct DiskLog {
     /// `None` once the partition is closed; the core, told of it, does not ask any more.
     writer: Option<Log>,
     reader: LogReader,
 }
 
 impl DiskLog {
-    pub(crate) fn new(writer: Log) -> Self {
+    /// The log that `writer` writes.
+    #[must_use]
+    pub fn new(writer: Log) -> Self {
         Self { reader: writer.reader(), writer: Some(writer) }
     }
 
     /// Readers of this log.
-    pub(crate) const fn reader(&self) -> &LogReader {
+    #[must_use]
+    pub const fn reader(&self) -> &LogReader {
         &self.reader
     }
 
     /// The writer, unless the partition is closed.
-    pub(crate) const fn writer(&mut self) -> Option<&mut Log> {
+    pub const fn writer(&mut self) -> Option<&mut Log> {
         self.writer.as_mut()
     }
 
     /// Takes the writer away for good.
-    pub(crate) const fn close(&mut self) -> Option<Log> {
+    pub const fn close(&mut self) -> Option<Log> {
         self.writer.take()
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+pub use log::DiskLog;
 pub(crate) use open::Opened;
 pub(crate) use outgoing::{Mailbox, Outgoing, PartitionKey};
 pub(crate) use partition::{Append, Fetched, Partition};

@@ -176,6 +176,15 @@ impl<L: ReplicaLog> Replica<L> {
         Ok(())
     }
 
+    /// Whose ends count for the high watermark: the leader, the committed ISR and who is proposed for it (INV-8);
+    /// `None` unless this replica leads.
+    pub fn maximal_isr(&self) -> Option<Vec<BrokerId>> {
+        let super::role::RoleState::Leader(leader) = &self.role else { return None };
+        let ids = leader.followers.iter().map(|follower| follower.broker_id);
+        let members = ids.filter(|broker| leader.is_in_maximal_isr(*broker));
+        Some(std::iter::once(self.identity.broker_id).chain(members).collect())
+    }
+
     /// Whose logs hold everything before `end`, in the way that counts for this topic.
     pub fn holders(&self, end: Offset) -> impl Iterator<Item = BrokerId> {
         let followers = match &self.role {
