@@ -234,6 +234,7 @@ impl Sim {
     }
 
     /// A fault happens, as far as it can.
+    /// A fault happens, as far as it can.
     #[expect(clippy::too_many_lines, reason = "one row for each kind of fault")]
     pub fn inflict(&mut self, kind: Kind, broker: usize) {
         let world = &mut self.world;
