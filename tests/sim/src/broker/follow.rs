@@ -1,8 +1,8 @@
 //! The follower's end of replication: one connection to each leader, one fetch in flight on it.
 
 use yak_core::partition::{AppendFailure, Followed};
-use yak_model::api::{ReplicaData, ReplicaFetchEntry};
 use yak_model::BrokerId;
+use yak_model::api::{ReplicaData, ReplicaFetchEntry};
 
 use super::{Broker, Stage, wall};
 use crate::message::{Fetch, Key, Message, Part};
@@ -93,12 +93,7 @@ impl Broker {
     }
 
     /// A leader answered.
-    pub(super) fn fetched(
-        &mut self,
-        world: &mut World,
-        connection: ConnectionId,
-        parts: &[Part],
-    ) {
+    pub(super) fn fetched(&mut self, world: &mut World, connection: ConnectionId, parts: &[Part]) {
         let (now_ms, wall) = (world.now_ms(), wall(world));
         let Some(process) = &mut self.process else { return };
         let Some((leader, fetcher)) =
