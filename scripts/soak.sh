@@ -3,16 +3,18 @@
 #
 #   scripts/soak.sh [RING] [MINUTES]
 #
-# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), all.
-# MINUTES is for each ring, at least one round of it; 10 by default. What is printed last belongs into docs/soak.md.
+# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), sim (whole
+# clusters in one thread, by seed), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
+# last belongs into docs/soak.md. YAK_KILLS, YAK_CRASH_SCALE, YAK_SIM_SEEDS: how much a round is (200, 10, 500 seeds that
+# count); YAK_SIM_FIRST: the first seed (1000), each further round begins a million later.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 ring=${1:-all}
 minutes=${2:-10}
-[[ $ring =~ ^(kill|crash|all)$ ]] || die "unknown ring $ring (kill, crash, all)"
+[[ $ring =~ ^(kill|crash|sim|all)$ ]] || die "unknown ring $ring (kill, crash, sim, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
 log=$(target_directory)/soak.log
 mkdir -p "$(dirname "$log")"
@@ -37,10 +39,18 @@ crash_ring() {
     YAK_CRASH_SCALE=${YAK_CRASH_SCALE:-10} cargo test --locked -p yak-test-crash -- --nocapture --test-threads 1
 }
 
+first_seed=${YAK_SIM_FIRST:-1000}
+sim_ring() {
+    YAK_SIM_SEEDS=${YAK_SIM_SEEDS:-500} YAK_SIM_FIRST=$first_seed \
+        cargo test --locked -p yak-test-sim -- seeds::seeds --exact --nocapture || return 1
+    first_seed=$((first_seed + 1000000))
+}
+
 # Debug assertions are worth more here than speed.
-cargo build --locked --workspace --bins
+if [[ $ring != sim ]]; then cargo build --locked --workspace --bins; fi
 if [[ $ring == kill || $ring == all ]]; then rounds kill kill_ring; fi
 if [[ $ring == crash || $ring == all ]]; then rounds crash crash_ring; fi
+if [[ $ring == sim || $ring == all ]]; then rounds sim sim_ring; fi
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
 # The totals that the tests printed; of the crash ring those of its last round.
 sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
@@ -49,4 +59,11 @@ sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
                                          mode, kills[mode], records[mode], again[mode] }'
 if [[ $ring == crash || $ring == all ]]; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
+fi
+if [[ $ring == sim || $ring == all ]]; then
+    awk '/^simulation: / { counted += $2; others += $5 }
+        /^  (total|fault|act|check)  / {
+            count = $NF; $NF = ""; sub(/ +$/, ""); if (!($0 in sums)) names[++rows] = $0; sums[$0] += count }
+        END { printf "simulation: %d seeds counted, %d not\n", counted, others
+              for (row = 1; row <= rows; row++) printf "  %-48s %d\n", names[row], sums[names[row]] }' "$log"
 fi

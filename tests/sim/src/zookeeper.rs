@@ -107,6 +107,7 @@ impl Zookeeper {
         self.synced = self.lines.len();
         let image = self.durable_image();
         world.note(|| format!("zookeeper starts at {}", image.index()));
+        world.oracle.borrow_mut().controller_began(&image);
         let config = SessionConfig::default();
         self.process = Some(Process {
             controller: Controller::new(ControllerConfig::default(), image.clone()),
@@ -134,6 +135,7 @@ impl Zookeeper {
             let lost = world.random.below(unsynced + 1);
             self.lines.truncate(self.lines.len() - lost);
             world.note(|| format!("zookeeper loses {lost} of {unsynced} unsynced lines"));
+            world.oracle.borrow_mut().journal_lost(lost);
             let lines = self.lines.len();
             self.registered.retain(|(_, _)| lines > 0);
         }
@@ -186,10 +188,6 @@ impl Zookeeper {
         match process.sessions.handle_register(world.now_ms(), number, ids) {
             Err(refused) => world.send(connection, ME, Message::Opened(Err(refused))),
             Ok(()) => {
-                // Who only lost a connection resumes.
-                let broker = usize::try_from(ids.0.get() - 1).unwrap_or(0);
-                let well = self.well.get(&broker).copied().unwrap_or(false);
-                world.oracle.borrow_mut().inv_34_no_false_death(broker, well, "it registered anew");
                 self.decide(world, registration.into(), Then::Registered(connection, ids.0));
             }
         }
@@ -223,6 +221,9 @@ impl Zookeeper {
         let before = process.controller.image().clone();
         let wall = TimestampMs::new(i64::try_from(world.now_ms()).unwrap_or(0));
         let mut decision = process.controller.handle(world.now_ms(), wall, command);
+        if let (Then::Altered(_, alter), Ok(CommandReply::AlterIsr(reply))) = (&then, &decision.reply) {
+            world.oracle.borrow_mut().compared_and_set(&before, alter, reply);
+        }
         let synced = MetadataIndex::new(self.synced as u64);
         if let Some(line) = decision.line(Term::default(), synced) {
             world.note(|| format!("decided {}: {}", line.index, line.cause));

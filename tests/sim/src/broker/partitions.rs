@@ -10,10 +10,10 @@ use yak_model::metadata::PartitionRecord;
 use yak_model::{BrokerId, LeaderEpoch, PartitionIndex, TopicPartition};
 
 use super::{Broker, Hosted, Observer, Stage};
+use crate::disk_log::DiskLog;
 use crate::message::Key;
 use crate::net::World;
 use crate::watched::Watched;
-use yak_broker::DiskLog;
 
 /// Small segments, many index entries.
 fn config(flush: FlushMode) -> LogConfig {
