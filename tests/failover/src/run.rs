@@ -197,6 +197,14 @@ impl Run {
         addresses.find_map(|address| view::partitions(&address).filter(all))
     }
 
+    /// The brokers that live, in the order in which they registered, as the zookeeper sees them.
+    #[must_use]
+    pub fn alive(&self) -> Option<Vec<i32>> {
+        let metadata = ask(&self.cluster.zookeeper_address(), r#"{"op":"metadata"}"#)?;
+        let brokers = metadata["brokers"].as_array()?.iter();
+        brokers.map(|broker| broker["broker_id"].as_i64()?.try_into().ok()).collect()
+    }
+
     /// One partition, as the zookeeper sees it.
     #[must_use]
     pub fn partition(&self, topic: &str, partition: i64) -> Option<PartitionView> {
