@@ -17,7 +17,7 @@ ring=${1:-all}
 minutes=${2:-10}
 [[ $ring =~ ^(kill|crash|failover|power|all)$ ]] || die "unknown ring $ring (kill, crash, failover, power, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
-log=$(target_directory)/soak.log
+log=$(target_directory)/soak-$ring.log
 mkdir -p "$(dirname "$log")"
 : >"$log"
 

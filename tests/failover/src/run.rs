@@ -86,7 +86,7 @@ pub struct Run {
     /// When brokers that do not run were killed.
     pub(crate) killed: BTreeMap<i32, Instant>,
     pub(crate) zookeeper: Zookeeper,
-    /// The broker that was started last, if not with all the others.
+    /// The broker that was started last, if nobody was killed since.
     pub(crate) newcomer: Option<i32>,
 }
 
