@@ -19,6 +19,9 @@ impl Run {
     /// Does what a plan says.
     pub fn play(&mut self, plan: &Plan) {
         for step in &plan.steps {
+            if matches!(step.fault, Fault::Kill { victim: Victim::Newcomer, .. }) {
+                self.choose(Victim::Newcomer);
+            }
             let (due, before) = (Instant::now() + step.pause, self.acknowledged());
             self.until("the next fault", |run| {
                 let is_time = Instant::now() >= due && (!step.in_stream || run.acknowledged() > before);
@@ -78,6 +81,7 @@ impl Run {
         self.cluster.kill(id);
         self.stopped.remove(&id);
         self.killed.insert(id, Instant::now());
+        self.newcomer = None;
         self.totals.kills += 1;
         self.totals.kills_in_recovery += u64::from(is_early);
         self.note(&format!("kill -9 of broker {id}{}", if is_early { ", inside a recovery" } else { "" }));

@@ -30,7 +30,7 @@
 //!
 //! Networks are namespaces ([`Network`]), power is the `EXT4_IOC_SHUTDOWN` of a file system on a loop device ([`Disk`]).
 //! Both need root and tools of Linux. They are tried for real; where that does not work, the test says so by [`skipped`],
-//! and `scripts/test.sh` counts and names it as skipped.
+//! and `scripts/test.sh` counts and names it.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -75,11 +75,15 @@ pub fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says that a test (`program::path`) cannot run on this machine. Past the capture of the test's output, because
+/// Says that a test (`program::path`) cannot run on this machine, also in the file `YAK_SKIPPED`, by which
 /// `scripts/test.sh` counts it.
 pub fn skipped(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {}\n", reason.trim().replace('\n', "; "));
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    let line = format!("{test}: {}\n", reason.trim().replace('\n', "; "));
+    eprint!("SKIPPED: {line}");
+    if let Some(list) = std::env::var_os("YAK_SKIPPED") {
+        let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
+        list.unwrap().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 /// A number from the environment, for longer runs of a test.

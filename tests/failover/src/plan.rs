@@ -12,7 +12,7 @@ pub enum Victim {
     Leader,
     /// Any broker that runs.
     Any,
-    /// The broker that was started last, so that it is hit while it recovers.
+    /// The broker that is started next after the kill before, so that it is hit while it recovers.
     Newcomer,
 }
 
@@ -38,7 +38,7 @@ pub enum Fault {
 /// A fault, some time after the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// How long nothing happens before it.
+    /// How long nothing happens before it; if it hits a newcomer, counted from the newcomer's start.
     pub pause: Duration,
     /// Whether records must have been acknowledged since the fault before it: it is to fall into a stream.
     pub in_stream: bool,
@@ -57,47 +57,45 @@ pub struct Plan {
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(500);
 
 impl Plan {
-    /// So many kills and stops in an order of the seed's. Every other restart is at once, most of these within 0.3 s; every
-    /// fourth kill hits whom the kill before it hit, just started again. Half of the stops are shorter than the brokers'
-    /// session. `pause`: milliseconds between faults.
+    /// So many kills and stops in an order of the seed's. Every other restart is at once, half of these within 0.3 s; every
+    /// fourth kill hits whom the kill before it hit, as soon as it was started again. Half of the stops are shorter than the
+    /// brokers' session. `pause`: milliseconds between faults.
     #[must_use]
     pub fn by_seed(seed: u64, kills: u64, stops: u64, pause: &Range<u64>) -> Self {
         let mut random = Random::new(seed);
-        let mut kinds: Vec<bool> = (0..kills + stops).map(|at| at < kills).collect();
-        random.shuffle(&mut kinds);
-        let mut steps: Vec<Step> = Vec::new();
-        let (mut killed, mut stopped) = (0, 0);
-        for is_kill in kinds {
-            let step = if is_kill {
-                killed += 1;
-                kill(&mut random, killed, pause)
-            } else {
-                stopped += 1;
-                stop(&mut random, stopped, pause)
-            };
-            steps.push(step);
+        let mut groups: Vec<Vec<Step>> = Vec::new();
+        for number in 0..kills {
+            let step = kill(&mut random, number, pause);
+            match groups.last_mut().filter(|_| !step.in_stream) {
+                Some(group) => group.push(step),
+                None => groups.push(vec![step]),
+            }
         }
-        Self { steps }
+        groups.extend((0..stops).map(|number| vec![stop(&mut random, number, pause)]));
+        random.shuffle(&mut groups);
+        Self { steps: groups.concat() }
     }
 }
 
+/// Of four, the first comes back later, the second at once, the third hits the second's victim then, the fourth comes back
+/// at once.
 fn kill(random: &mut Random, number: u64, pause: &Range<u64>) -> Step {
-    // Numbers 2, 6, 10... are started at once, so that 3, 7, 11... find them starting.
     let away = match number % 4 {
-        0 => random.millis(0..450),
-        2 => random.millis(0..300),
+        1 => random.millis(0..300),
+        3 => random.millis(0..450),
         _ => random.millis(700..3_000),
     };
-    if number > 1 && number % 4 == 3 {
-        let pause = Duration::from_millis(300) + random.millis(0..500);
-        return Step { pause, in_stream: false, fault: Fault::Kill { victim: Victim::Newcomer, away } };
+    if number % 4 == 2 {
+        let fault = Fault::Kill { victim: Victim::Newcomer, away };
+        return Step { pause: random.millis(0..120), in_stream: false, fault };
     }
     let victim = if random.chance(75) { Victim::Leader } else { Victim::Any };
     Step { pause: random.millis(pause.clone()), in_stream: true, fault: Fault::Kill { victim, away } }
 }
 
 fn stop(random: &mut Random, number: u64, pause: &Range<u64>) -> Step {
-    let length = if number.is_multiple_of(2) { random.millis(100..700) } else { random.millis(1_500..3_500) };
+    let is_short = number % 2 == 1;
+    let length = if is_short { random.millis(100..700) } else { random.millis(1_500..3_500) };
     let fault = Fault::Stop { victim: Victim::Leader, length };
     Step { pause: random.millis(pause.clone()), in_stream: true, fault }
 }

@@ -86,7 +86,7 @@ pub struct Run {
     /// When brokers that do not run were killed.
     pub(crate) killed: BTreeMap<i32, Instant>,
     pub(crate) zookeeper: Zookeeper,
-    /// The broker that was started last, if not with all the others.
+    /// The broker that was started last, if nobody was killed since.
     pub(crate) newcomer: Option<i32>,
 }
 
@@ -195,6 +195,14 @@ impl Run {
         let expected: i32 = self.setup.topics.iter().map(|topic| topic.partitions).sum();
         let all = |view: &Vec<PartitionView>| view.len() == usize::try_from(expected).unwrap();
         addresses.find_map(|address| view::partitions(&address).filter(all))
+    }
+
+    /// The brokers that live, in the order in which they registered, as the zookeeper sees them.
+    #[must_use]
+    pub fn alive(&self) -> Option<Vec<i32>> {
+        let metadata = ask(&self.cluster.zookeeper_address(), r#"{"op":"metadata"}"#)?;
+        let brokers = metadata["brokers"].as_array()?.iter();
+        brokers.map(|broker| broker["broker_id"].as_i64()?.try_into().ok()).collect()
     }
 
     /// One partition, as the zookeeper sees it.

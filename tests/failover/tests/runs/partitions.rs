@@ -20,7 +20,7 @@ fn followers(leader: i32) -> Vec<Node> {
 fn in_network(name: &str, test: impl FnOnce(Network) + Send) {
     let _turn = turn();
     if let Err(why) = Network::with(3, test) {
-        skipped(&format!("failover::partitions::{name}"), &why);
+        skipped(&format!("runs::partitions::{name}"), &why);
     }
 }
 

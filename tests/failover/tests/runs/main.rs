@@ -14,6 +14,6 @@ use yak_test_failover::{Outcome, Totals};
 /// Shows the totals of a run that must be whole.
 fn whole(test: &str, outcome: &Outcome) -> Totals {
     outcome.assert_whole();
-    println!("{test}: {}; nothing lost, twice, changed or left out", outcome.totals);
+    eprintln!("{test}: {}; nothing lost, twice, changed or left out", outcome.totals);
     outcome.totals
 }

@@ -14,10 +14,7 @@ fn inv_15_a_power_cut_of_everything_loses_nothing_acknowledged() {
     let mut run = match Run::on_disk(Setup::new("power", seed)) {
         Ok(run) => run,
         Err(why) => {
-            return skipped(
-                "failover::power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged",
-                &why,
-            );
+            return skipped("runs::power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged", &why);
         }
     };
     for cut in 0..cuts {
@@ -31,6 +28,6 @@ fn inv_15_a_power_cut_of_everything_loses_nothing_acknowledged() {
         }
     }
     let totals = whole("power", &run.finish());
-    println!("power totals: {totals}");
+    eprintln!("power totals: {totals}");
     assert_eq!(totals.power_cuts, cuts);
 }

@@ -23,5 +23,5 @@ fn acks_1_with_stopped_followers_loses_records_and_the_checker_says_so() {
     }
     let outcome = run.finish();
     assert!(outcome.count(Class::LostWrite) > 0, "{}", outcome.report);
-    println!("acks=1: {}; {} of them lost", outcome.totals, outcome.count(Class::LostWrite));
+    eprintln!("acks=1: {}; {} of them lost", outcome.totals, outcome.count(Class::LostWrite));
 }

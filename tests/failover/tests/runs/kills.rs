@@ -41,7 +41,7 @@ fn kills_and_stops_of_leaders_lose_repeat_and_change_nothing() {
         run.play(&Plan::by_seed(seed, scale.kills, scale.stops, &scale.pause));
         totals += whole(&format!("kills, seed {seed}"), &run.finish());
     }
-    println!("failover totals: {totals}");
+    eprintln!("failover totals: {totals}");
     assert_eq!((totals.kills, totals.stops), (scale.kills * scale.runs, scale.stops * scale.runs));
     assert!(totals.restarts_at_once > 0, "no restart was made at once: {totals}");
     assert!(totals.kills_in_recovery > 0, "no kill fell into a recovery: {totals}");
