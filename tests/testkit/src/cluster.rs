@@ -313,7 +313,7 @@ pub struct Node {
 }
 
 impl Node {
-    fn spawn(mut command: Command, stderr: &Path) -> Self {
+    pub(crate) fn spawn(mut command: Command, stderr: &Path) -> Self {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(stderr).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
