@@ -1,7 +1,7 @@
 //! Replication between brokers over real sockets: what leaders count, what followers have, who is turned away.
 
 mod forged;
-mod rig;
+pub(crate) mod rig;
 
 use yak_model::api::{Acks, IsrProposal};
 use yak_model::{Offset, PartitionIndex};
