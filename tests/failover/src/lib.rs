@@ -74,11 +74,12 @@ use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use disk::Disk;
+pub use faults::ways;
 pub use finish::Outcome;
 pub use journal::{Leaders, leaders};
 pub use load::{Acks, Load};
 pub use network::{Network, Node};
-pub use plan::{Fault, Plan, Step, Victim};
+pub use plan::{CutFrom, Direction, Fault, Plan, Step, Victim};
 pub use random::Random;
 pub use run::{Run, Setup, Topic};
 pub use totals::Totals;
