@@ -11,7 +11,7 @@ fn inv_15_a_power_cut_of_everything_loses_nothing_acknowledged() {
     let _turn = turn();
     let cuts = setting("YAK_POWER_CUTS", 3);
     let seed = setting("YAK_FAILOVER_SEED", 9);
-    let mut run = match Run::on_disk(Setup::new("power", seed)) {
+    let mut run = match Run::on_disk(Setup::new("power", seed).rate(500)) {
         Ok(run) => run,
         Err(why) => {
             return skipped("runs::power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged", &why);
