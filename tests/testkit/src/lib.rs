@@ -14,7 +14,10 @@
 mod broker;
 mod cluster;
 pub mod examples;
+mod node;
+mod ports;
 mod process;
+mod site;
 mod socket;
 mod zookeeper;
 
@@ -22,8 +25,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use broker::{Broker, BrokerBuilder};
-pub use cluster::{Cluster, ClusterBuilder, Node, free_ports};
+pub use cluster::{Cluster, ClusterBuilder};
+pub use node::Node;
+pub use ports::free_ports;
 pub use process::{Finished, Running, run, run_with_input, signal};
+pub use site::Site;
 pub use socket::Socket;
 pub use zookeeper::{Zookeeper, ZookeeperBuilder};
 
