@@ -4,19 +4,22 @@
 #   scripts/soak.sh [RING] [MINUTES]
 #
 # Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), sim (whole
-# clusters in one thread, by seed), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
-# last belongs into docs/soak.md. YAK_KILLS, YAK_CRASH_SCALE, YAK_SIM_SEEDS: how much a round is (200, 10, 500 seeds that
-# count); YAK_SIM_FIRST: the first seed (1000), each further round begins a million later.
+# clusters in one thread, by seed), failover (kill -9 and SIGSTOP of the brokers of a cluster under load; a round takes about
+# a quarter of an hour), power (power cuts of a whole cluster; needs root), mixed (faults of every kind, several at a time;
+# cuts of the network need root), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
+# last belongs into docs/soak.md. A round is as large as YAK_KILLS, YAK_CRASH_SCALE, YAK_SIM_SEEDS (500 that count),
+# YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS, YAK_POWER_CUTS and YAK_FAILOVER_MIXED say; clusters of processes are by chance
+# unless YAK_FAILOVER_SEED is set, simulated ones begin at seed YAK_SIM_FIRST (1000), each further round a million later.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 ring=${1:-all}
 minutes=${2:-10}
-[[ $ring =~ ^(kill|crash|sim|all)$ ]] || die "unknown ring $ring (kill, crash, sim, all)"
+[[ $ring =~ ^(kill|crash|sim|failover|power|mixed|all)$ ]] || die "unknown ring $ring (kill, crash, sim, failover, power, mixed, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
-log=$(target_directory)/soak.log
+log=$(target_directory)/soak-$ring.log
 mkdir -p "$(dirname "$log")"
 : >"$log"
 
@@ -46,24 +49,48 @@ sim_ring() {
     first_seed=$((first_seed + 1000000))
 }
 
+# runs TEST: one of those with a whole cluster.
+runs() {
+    YAK_FAILOVER_SEED=${YAK_FAILOVER_SEED:-$((1000 + RANDOM))} \
+        cargo test --locked -p yak-test-failover --test runs -- "$1" --exact --nocapture
+}
+
+failover_ring() {
+    YAK_FAILOVER_KILLS=${YAK_FAILOVER_KILLS:-200} YAK_FAILOVER_STOPS=${YAK_FAILOVER_STOPS:-100} \
+        runs kills::kills_and_stops_of_leaders_lose_repeat_and_change_nothing
+}
+
+power_ring() {
+    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged
+}
+
+mixed_ring() {
+    YAK_FAILOVER_ZOOKEEPER_SECONDS=30 runs zookeeper::inv_34_a_killed_zookeeper_moves_no_leader_and_fails_no_record
+    YAK_FAILOVER_MIXED=${YAK_FAILOVER_MIXED:-30} runs mixed::faults_of_every_kind_lose_repeat_and_change_nothing
+}
+
+# wants RING: whether it was asked for.
+wants() { [[ $ring == "$1" || $ring == all ]]; }
+
 # Debug assertions are worth more here than speed.
 if [[ $ring != sim ]]; then cargo build --locked --workspace --bins; fi
-if [[ $ring == kill || $ring == all ]]; then rounds kill kill_ring; fi
-if [[ $ring == crash || $ring == all ]]; then rounds crash crash_ring; fi
-if [[ $ring == sim || $ring == all ]]; then rounds sim sim_ring; fi
+for name in kill crash sim failover power mixed; do
+    if wants "$name"; then rounds "$name" "${name}_ring"; fi
+done
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
 # The totals that the tests printed; of the crash ring those of its last round.
 sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
     awk '{ kills[$1] += $2; records[$1] += $4; again[$1] += $7 }
         END { for (mode in kills) printf "%s %d kills, %d records acknowledged, %d lines sent again, 0 lost, 0 twice\n",
                                          mode, kills[mode], records[mode], again[mode] }'
-if [[ $ring == crash || $ring == all ]]; then
+if wants crash; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
 fi
-if [[ $ring == sim || $ring == all ]]; then
+if wants sim; then
     awk '/^simulation: / { counted += $2; others += $5 }
         /^  (total|fault|act|check)  / {
             count = $NF; $NF = ""; sub(/ +$/, ""); if (!($0 in sums)) names[++rows] = $0; sums[$0] += count }
         END { printf "simulation: %d seeds counted, %d not\n", counted, others
               for (row = 1; row <= rows; row++) printf "  %-48s %d\n", names[row], sums[names[row]] }' "$log"
 fi
+grep -E '^((failover|power|zookeeper|mixed) totals|SKIPPED): ' "$log" || true

@@ -326,6 +326,9 @@ pub fn describe(panic: &Box<dyn std::any::Any + Send>) -> String {
 fn play(sim: &mut Sim) {
     let fetch_max_bytes = *sim.world.random.pick(&[300, 1_000, 4_000]).unwrap_or(&4_000);
     sim.brokers.iter_mut().for_each(|broker| broker.fetch_max_bytes = fetch_max_bytes);
+    // The zookeeper's disk is fast or slow: how long a decision is under way.
+    let sync_us = *sim.world.random.pick(&[3_000, 30_000, 150_000]).unwrap_or(&3_000);
+    (sim.zookeeper.sync_us, sim.zookeeper.usual_sync_us) = (sync_us, sync_us);
     sim.start();
     sim.create((3, 2), "sync", 2);
     sim.create_topic();

@@ -61,6 +61,8 @@ pub struct Zookeeper {
     process: Option<Process>,
     /// Longest sync, in microseconds.
     pub sync_us: u64,
+    /// The same when nothing is wrong.
+    pub usual_sync_us: u64,
     /// Brokers that were well lately, by the nemesis: not to be fenced.
     pub well: BTreeMap<usize, bool>,
     /// Registered processes: broker and life.
@@ -76,6 +78,7 @@ impl Zookeeper {
             synced: 0,
             process: None,
             sync_us: 3_000,
+            usual_sync_us: 3_000,
             well: BTreeMap::new(),
             registered: Vec::new(),
         }
@@ -261,7 +264,7 @@ impl Zookeeper {
         for topic in after.topics() {
             for partition in topic.partitions() {
                 let key = (topic.id(), partition.partition.get());
-                oracle.created(key, topic.flush(), partition.wanted);
+                oracle.created(key, topic.flush(), partition);
             }
         }
         oracle.decided(before, after, line, &self.registered);

@@ -30,6 +30,8 @@ impl Sim {
             }
             Kind::CutBrokers | Kind::CutBrokersOneWay => {
                 let other = Node::Broker((broker + 1 + self.world.random.below(2)) % 3);
+                // Sometimes so long that a follower falls behind, though the controller hears of it all the time.
+                let long = if self.world.random.chance(40) { long + 3_000_000 } else { long };
                 self.cut((node, other), kind == Kind::CutBrokersOneWay, long)
             }
             Kind::CutZookeeper | Kind::CutZookeeperOneWay => {

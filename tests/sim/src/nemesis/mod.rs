@@ -84,7 +84,13 @@ impl Sim {
             End::Next => {
                 if self.nemesis.active {
                     self.strike();
-                    let delay = self.world.random.within(100_000, 1_100_000);
+                    // Trouble does not come alone: what follows at once meets what is still under way.
+                    let random = &mut self.world.random;
+                    let delay = if random.chance(25) {
+                        random.within(1_000, 60_000)
+                    } else {
+                        random.within(100_000, 1_100_000)
+                    };
                     self.nemesis.plan(&mut self.world, delay, End::Next);
                 }
             }
@@ -95,7 +101,7 @@ impl Sim {
                 self.world.oracle.borrow_mut().inv_34_absence();
             }
             End::CutZookeeperPower(for_us) => {
-                self.zookeeper.sync_us = 3_000;
+                self.zookeeper.sync_us = self.zookeeper.usual_sync_us;
                 self.kill_zookeeper(true, for_us);
             }
             End::GoOnFromStall(node) => {
@@ -111,7 +117,7 @@ impl Sim {
             }
             End::Heal(cuts) => self.heal(cuts, excuse),
             End::FastSync(broker) => self.brokers[broker].sync_us = 2_000,
-            End::FastJournal => self.zookeeper.sync_us = 3_000,
+            End::FastJournal => self.zookeeper.sync_us = self.zookeeper.usual_sync_us,
             End::FastNetwork => {
                 self.world.delay_us = 2_000;
                 (0..3).for_each(|broker| self.nemesis.excuse(broker, excuse));

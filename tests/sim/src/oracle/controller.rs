@@ -37,6 +37,7 @@ impl Oracle {
                 MetadataRecord::BrokerRegistered(registration) => {
                     let (broker, epoch) = (number(registration.broker_id), registration.broker_epoch.get());
                     newcomer = Some(registration.broker_id);
+                    self.replaced.remove(&broker);
                     let known = self.broker_epochs.insert(broker, epoch);
                     self.check("INV-7 BrokerEpoch", known.is_none_or(|known| known < epoch), || {
                         format!("broker {} registered with epoch {epoch} after {known:?}", broker + 1)

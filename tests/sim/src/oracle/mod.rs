@@ -17,8 +17,9 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use yak_log::LogReader;
-use yak_model::Offset;
 use yak_model::config::FlushMode;
+use yak_model::metadata::PartitionRecord;
+use yak_model::{BrokerId, Offset};
 use yak_record::{BatchHeader, Batches, DecompressionLimits, Scratch, decode};
 
 use crate::message::Key;
@@ -148,6 +149,8 @@ pub struct Oracle {
     /// Lives of brokers in which a write or sync failed.
     pub(crate) failed: BTreeSet<(usize, u64)>,
     pub(crate) any_failed: bool,
+    /// Brokers whose disk was replaced, of which the controller does not know yet.
+    pub(crate) replaced: BTreeSet<usize>,
     /// An operator asked for an unclean election.
     pub(crate) may_be_unclean: bool,
     pub(crate) broker_epochs: BTreeMap<usize, i64>,
@@ -213,12 +216,15 @@ impl Oracle {
     }
 
     /// A topic's partition is new.
-    pub fn created(&mut self, key: Key, flush: FlushMode, wanted: u16) {
+    pub fn created(&mut self, key: Key, flush: FlushMode, record: &PartitionRecord) {
+        let is_replaced =
+            |id: &BrokerId| self.replaced.contains(&usize::try_from(id.get() - 1).unwrap_or(usize::MAX));
+        let damaged = record.replicas.iter().any(is_replaced);
         self.partitions.entry(key).or_insert_with(|| {
             self.totals.partitions += 1;
             Partition {
                 flush,
-                wanted,
+                wanted: record.wanted,
                 unique: BTreeMap::new(),
                 committed: Vec::new(),
                 values: BTreeMap::new(),
@@ -230,7 +236,7 @@ impl Oracle {
                 latest: BTreeMap::new(),
                 lossy: false,
                 all_cut: false,
-                damaged: false,
+                damaged,
             }
         });
     }
