@@ -358,7 +358,10 @@ impl Zookeeper {
             match effect {
                 Effect::Fence { broker_id, broker_epoch, reason } => {
                     let broker = usize::try_from(broker_id.get() - 1).unwrap_or(0);
-                    let well = self.well.get(&broker).copied().unwrap_or(false);
+                    // Who registered last may be dead while its successor has not come through yet.
+                    let life = world.lives.get(&Node::Broker(broker)).copied().unwrap_or(0);
+                    let lives = self.registered.contains(&(broker, life));
+                    let well = lives && self.well.get(&broker).copied().unwrap_or(false);
                     let found = format!("fenced: {reason}");
                     world.oracle.borrow_mut().inv_34_no_false_death(broker, well, &found);
                     let command = FenceBroker { broker_id, broker_epoch, reason };

@@ -52,6 +52,10 @@ pub struct Client {
     asked: BTreeMap<u64, (Key, ConnectionId, u64, i64)>,
     metadata_us: u64,
     asking: Option<(ConnectionId, u64)>,
+    /// The only broker that it asks for metadata as long as that one answers: whoever is on the side of a leader that was
+    /// replaced hears of it late.
+    home: Option<usize>,
+    home_is_silent: bool,
     /// Produces nothing new any more.
     pub drained: bool,
 }
@@ -70,6 +74,8 @@ impl Client {
             asked: BTreeMap::new(),
             metadata_us: 0,
             asking: None,
+            home: None,
+            home_is_silent: false,
             drained: false,
         }
     }
@@ -84,6 +90,7 @@ impl Client {
     pub fn start(&mut self, world: &mut World) {
         let life = world.number();
         world.lives.insert(self.node(), life);
+        self.home = world.random.chance(50).then(|| world.random.below(3));
         world.wake(self.node(), Timer::Tick, TICK_US);
     }
 
@@ -121,7 +128,8 @@ impl Client {
     }
 
     fn ask_metadata(&mut self, world: &mut World) {
-        let broker = world.random.below(3);
+        let any = world.random.below(3);
+        let broker = self.home.filter(|_| !std::mem::take(&mut self.home_is_silent)).unwrap_or(any);
         let connection = self.connection(world, broker);
         self.asking = Some((connection, world.now_us));
         self.metadata_us = world.now_us + world.random.within(100_000, 900_000);
@@ -161,6 +169,7 @@ impl Client {
         self.asked.retain(|_, (_, of, _, _)| *of != connection);
         if self.asking.is_some_and(|(of, _)| of == connection) {
             self.asking = None;
+            self.home_is_silent = true;
         }
         let once = self.kind == Kind::Once;
         for lane in self.lanes.values_mut() {

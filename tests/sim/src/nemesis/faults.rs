@@ -46,7 +46,7 @@ impl Sim {
                 };
                 self.cut(way, kind == Kind::CutZookeeperOneWay, long)
             }
-            Kind::Isolate => self.isolate(broker, long + 1_500_000),
+            Kind::Isolate | Kind::Deaf => self.isolate(broker, kind == Kind::Deaf, long + 1_500_000),
             Kind::Reset => self.reset(node),
             Kind::SlowSync => {
                 self.brokers[broker].sync_us = self.world.random.within(50_000, 900_000);
@@ -156,13 +156,16 @@ impl Sim {
         true
     }
 
-    fn isolate(&mut self, broker: usize, for_us: u64) -> bool {
-        self.nemesis.excuse(broker, self.world.now_us + for_us + EXCUSE_US);
+    /// The ways to each of the others are cut at once, and heal one after the other.
+    fn isolate(&mut self, broker: usize, deaf: bool, for_us: u64) -> bool {
         let node = Node::Broker(broker);
-        let others = [Node::Zookeeper, Node::Broker((broker + 1) % 3), Node::Broker((broker + 2) % 3)];
-        let ways: Vec<_> = others.into_iter().flat_map(|other| [(node, other), (other, node)]).collect();
-        self.world.cuts.extend(ways.iter().copied());
-        self.nemesis.plan(&mut self.world, for_us, End::Heal(ways));
+        for other in [Node::Zookeeper, Node::Broker((broker + 1) % 3), Node::Broker((broker + 2) % 3)] {
+            let ways = if deaf { vec![(other, node)] } else { vec![(node, other), (other, node)] };
+            self.world.cuts.extend(ways.iter().copied());
+            let until = for_us + self.world.random.within(0, 1_500_000);
+            self.nemesis.excuse(broker, self.world.now_us + until + EXCUSE_US);
+            self.nemesis.plan(&mut self.world, until, End::Heal(ways));
+        }
         true
     }
 

@@ -33,6 +33,8 @@ pub enum Kind {
     CutZookeeperOneWay,
     /// A broker is cut off from everyone but clients.
     Isolate,
+    /// What a broker says is heard, and it hears nothing but clients.
+    Deaf,
     /// Connections of a broker are reset.
     Reset,
     /// Its syncs are slow.
@@ -65,7 +67,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::KillSoon,
         Self::Kill,
         Self::PowerCut,
@@ -81,6 +83,7 @@ impl Kind {
         Self::CutZookeeper,
         Self::CutZookeeperOneWay,
         Self::Isolate,
+        Self::Deaf,
         Self::Reset,
         Self::SlowSync,
         Self::FailedSync,
@@ -116,6 +119,7 @@ impl Kind {
             Self::CutZookeeper => "broker and zookeeper cut",
             Self::CutZookeeperOneWay => "broker and zookeeper cut one way",
             Self::Isolate => "broker isolated",
+            Self::Deaf => "broker deaf",
             Self::Reset => "connections reset",
             Self::SlowSync => "slow sync",
             Self::FailedSync => "failed sync",

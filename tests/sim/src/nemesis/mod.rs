@@ -98,6 +98,10 @@ impl Sim {
             End::StartAll => (0..3).for_each(|broker| self.start_again(broker, excuse)),
             End::StartZookeeper => {
                 self.zookeeper.start(&mut self.world);
+                // It runs, and they stand still: that is not the lateness of both.
+                for broker in (0..3).filter(|broker| self.world.paused.contains_key(&Node::Broker(*broker))) {
+                    self.nemesis.excuse(broker, excuse + 3_000_000);
+                }
                 self.world.oracle.borrow_mut().inv_34_absence();
             }
             End::CutZookeeperPower(for_us) => {
