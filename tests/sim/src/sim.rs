@@ -60,6 +60,7 @@ impl Sim {
             Kind::Once,
             Kind::Consumer { any: false },
             Kind::Consumer { any: true },
+            Kind::Idempotent(Acks::Leader),
         ];
         Self {
             world: World::new(seed, oracle),

@@ -86,17 +86,23 @@ impl ReplicaLog for Watched {
 
     fn truncate(&mut self, to: Offset) -> Result<(), String> {
         let result = self.log.truncate(to);
-        if result.is_ok() {
-            self.oracle.borrow_mut().truncates(self.place, self.log.end().get());
+        let mut oracle = self.oracle.borrow_mut();
+        match result {
+            Ok(()) => oracle.truncates(self.place, self.log.end().get()),
+            Err(_) => oracle.cut_failed(self.place),
         }
+        drop(oracle);
         result
     }
 
     fn reset(&mut self, to: Offset) -> Result<(), String> {
         let result = self.log.reset(to);
-        if result.is_ok() {
-            self.oracle.borrow_mut().truncates(self.place, 0);
+        let mut oracle = self.oracle.borrow_mut();
+        match result {
+            Ok(()) => oracle.truncates(self.place, 0),
+            Err(_) => oracle.cut_failed(self.place),
         }
+        drop(oracle);
         result
     }
 

@@ -135,7 +135,8 @@ impl Zookeeper {
         world.end(ME, power);
         let unsynced = self.lines.len() - self.synced;
         if power && unsynced > 0 {
-            let lost = world.random.below(unsynced + 1);
+            let all = world.random.chance(60);
+            let lost = if all { unsynced } else { world.random.below(unsynced + 1) };
             self.lines.truncate(self.lines.len() - lost);
             world.note(|| format!("zookeeper loses {lost} of {unsynced} unsynced lines"));
             world.oracle.borrow_mut().journal_lost(lost);

@@ -93,6 +93,8 @@ pub(crate) struct Mirror {
     /// The same of what was only in a page cache, where nothing more was promised.
     pub(crate) lost_cache: bool,
     pub(crate) power_cut: bool,
+    /// A truncation failed half-way: how much is left shows when it is opened again.
+    pub(crate) cut_failed: bool,
 }
 
 impl Mirror {

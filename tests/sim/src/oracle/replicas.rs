@@ -27,6 +27,7 @@ impl Oracle {
         let (durable, lost, before) = (mirror.durable, mirror.lost_disk, mirror.end());
         let end = i64::try_from(records.len()).unwrap_or(0);
         let power_cut = std::mem::take(&mut mirror.power_cut);
+        let cut_failed = std::mem::take(&mut mirror.cut_failed);
         mirror.records = records;
         mirror.life = life;
         mirror.runs = true;
@@ -46,7 +47,7 @@ impl Oracle {
             });
         } else {
             // The page cache has everything that was written.
-            self.check("INV-12 AckedSurvives", end >= before, || {
+            self.check("INV-12 AckedSurvives", end >= before || cut_failed, || {
                 format!(
                     "broker {} had {before} written, and a new process found {end} of {key:?}",
                     broker + 1
@@ -167,6 +168,13 @@ impl Oracle {
             self.check("INV-3 NoServedTruncation", to >= served, || {
                 format!("broker {} cuts {key:?} to {to}, and served up to {served} as leader", broker + 1)
             });
+        }
+    }
+
+    /// A log was to be cut, and that failed.
+    pub fn cut_failed(&mut self, place: (usize, Key)) {
+        if let Some(mirror) = self.mirrors.get_mut(&place) {
+            mirror.cut_failed = true;
         }
     }
 
