@@ -13,11 +13,13 @@
 
 mod broker;
 mod cluster;
+pub mod examples;
 mod node;
 mod ports;
 mod process;
 mod site;
 mod socket;
+mod zookeeper;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -29,6 +31,7 @@ pub use ports::free_ports;
 pub use process::{Finished, Running, run, run_with_input, signal};
 pub use site::Site;
 pub use socket::Socket;
+pub use zookeeper::{Zookeeper, ZookeeperBuilder};
 
 /// How long a condition may take to come true. Generous: it only matters when a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
