@@ -9,6 +9,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -164,6 +165,12 @@ impl Cluster {
         self.brokers.get_mut(&id).expect("was started").wait_ready(&log)
     }
 
+    /// When a broker said that it is ready, if it has.
+    #[must_use]
+    pub fn ready_at(&self, id: i32) -> Option<Instant> {
+        self.brokers.get(&id)?.told().map(|(at, _)| at)
+    }
+
     /// Starts a broker again and waits until it is ready.
     pub fn restart(&mut self, id: i32) {
         self.start_broker(id);
@@ -309,7 +316,7 @@ impl Cluster {
 #[derive(Debug)]
 pub struct Node {
     child: Child,
-    ready: Arc<Mutex<Option<Value>>>,
+    ready: Arc<Mutex<Option<(Instant, Value)>>>,
 }
 
 impl Node {
@@ -322,7 +329,8 @@ impl Node {
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let Some(object) = line.strip_prefix("YAK_READY ") else { continue };
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::from_str(object).ok();
+                let said = serde_json::from_str(object).ok().map(|said| (Instant::now(), said));
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = said;
             }
         });
         Self { child, ready }
@@ -342,6 +350,10 @@ impl Node {
     /// What it said when it was ready, if it is.
     #[must_use]
     pub fn ready(&self) -> Option<Value> {
+        self.told().map(|(_, said)| said)
+    }
+
+    fn told(&self) -> Option<(Instant, Value)> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
