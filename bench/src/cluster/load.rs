@@ -85,7 +85,7 @@ impl Load {
     fn wait_for_all_partitions(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while !self.seen.with(|series| series.partitions > 0 && series.covered() == series.partitions) {
-            if self.thread.as_ref().is_some_and(thread::JoinHandle::is_finished) {
+            if !self.is_running() {
                 return Err(self.join().err().unwrap_or_else(|| anyhow!("the load ended at once")));
             }
             ensure!(Instant::now() < deadline, "no acknowledgement within {PATIENCE:?}");
@@ -128,6 +128,11 @@ impl Load {
     /// What is known so far.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Series) -> T) -> T {
         self.seen.with(|series| look(series))
+    }
+
+    /// Whether it still sends: it ends by itself when its producer does.
+    pub(super) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Ends it: waits for what is under way.

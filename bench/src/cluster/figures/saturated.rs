@@ -42,7 +42,7 @@ pub(super) fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let (begin, before, own) = (Instant::now(), usage(&all), own());
     let disk = DiskUse::of(directory);
     let mut most = 0;
-    while begin.elapsed() < plan.saturated {
+    while begin.elapsed() < plan.saturated && loads.iter().all(Load::is_running) {
         sleep(LOOK_EVERY);
         most = most.max(bytes_under(directory));
         ensure!(most < MAX_BYTES, "{most} bytes are on disk; retention does not keep up");
