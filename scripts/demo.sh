@@ -142,9 +142,10 @@ since_kill() {
         if (since >= 0) printf "%d\t%s\n", since + 0.5, $2 }'
 }
 
-# Why the cluster changed since the kill.
+# Why the cluster changed since the kill. One line may have several causes, as when a broker catches up in many partitions.
 causes() {
-    journal | sed -n "s/^{\"index\":[0-9]*,\"time\":\"[^T]*T\([0-9:.]*\)Z\",\"cause\":\"\([^\"]*\)\".*/\1$TAB\2/p" | since_kill
+    journal | sed -n "s/^{\"index\":[0-9]*,\"time\":\"[^T]*T\([0-9:.]*\)Z\",\"cause\":\"\([^\"]*\)\".*/\1$TAB\2/p" \
+        | awk -F '\t' '{ count = split($2, cause, "; "); for (at = 1; at <= count; at++) print $1 "\t" cause[at] }' | since_kill
 }
 
 # Who leads stream-0, and in which epoch, by each line since the kill that says so.

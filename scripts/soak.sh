@@ -3,18 +3,21 @@
 #
 #   scripts/soak.sh [RING] [MINUTES]
 #
-# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), all.
-# MINUTES is for each ring, at least one round of it; 10 by default. What is printed last belongs into docs/soak.md.
+# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), failover
+# (kill -9 and SIGSTOP of the brokers of a cluster under load; a round takes about a quarter of an hour), power (power cuts
+# of a whole cluster; needs root), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
+# last belongs into docs/soak.md. A round is as large as YAK_KILLS, YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS and
+# YAK_POWER_CUTS say, and by chance unless YAK_FAILOVER_SEED is set.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 ring=${1:-all}
 minutes=${2:-10}
-[[ $ring =~ ^(kill|crash|all)$ ]] || die "unknown ring $ring (kill, crash, all)"
+[[ $ring =~ ^(kill|crash|failover|power|all)$ ]] || die "unknown ring $ring (kill, crash, failover, power, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
-log=$(target_directory)/soak.log
+log=$(target_directory)/soak-$ring.log
 mkdir -p "$(dirname "$log")"
 : >"$log"
 
@@ -37,16 +40,36 @@ crash_ring() {
     YAK_CRASH_SCALE=${YAK_CRASH_SCALE:-10} cargo test --locked -p yak-test-crash -- --nocapture --test-threads 1
 }
 
+# runs TEST: one of those with a whole cluster.
+runs() {
+    YAK_FAILOVER_SEED=${YAK_FAILOVER_SEED:-$((1000 + RANDOM))} \
+        cargo test --locked -p yak-test-failover --test runs -- "$1" --exact --nocapture
+}
+
+failover_ring() {
+    YAK_FAILOVER_KILLS=${YAK_FAILOVER_KILLS:-200} YAK_FAILOVER_STOPS=${YAK_FAILOVER_STOPS:-100} \
+        runs kills::kills_and_stops_of_leaders_lose_repeat_and_change_nothing
+}
+
+power_ring() {
+    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged
+}
+
+# wants RING: whether it was asked for.
+wants() { [[ $ring == "$1" || $ring == all ]]; }
+
 # Debug assertions are worth more here than speed.
 cargo build --locked --workspace --bins
-if [[ $ring == kill || $ring == all ]]; then rounds kill kill_ring; fi
-if [[ $ring == crash || $ring == all ]]; then rounds crash crash_ring; fi
+for name in kill crash failover power; do
+    if wants "$name"; then rounds "$name" "${name}_ring"; fi
+done
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
 # The totals that the tests printed; of the crash ring those of its last round.
 sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
     awk '{ kills[$1] += $2; records[$1] += $4; again[$1] += $7 }
         END { for (mode in kills) printf "%s %d kills, %d records acknowledged, %d lines sent again, 0 lost, 0 twice\n",
                                          mode, kills[mode], records[mode], again[mode] }'
-if [[ $ring == crash || $ring == all ]]; then
+if wants crash; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
 fi
+grep -E '^((failover|power) totals|SKIPPED): ' "$log" || true

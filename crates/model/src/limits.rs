@@ -21,6 +21,8 @@ pub const MAX_RECORDS_PER_BATCH: usize = 1_000_000;
 pub const MAX_HEADERS_PER_RECORD: usize = 1_000;
 /// Most partitions of one topic, and most created by one request.
 pub const MAX_PARTITIONS_PER_TOPIC: i32 = 10_000;
+/// Most brokers that a cluster ever has: each stays in its metadata, also when it is gone for good.
+pub const MAX_BROKERS: usize = 1_000;
 /// Most topics, partitions or resources named in one request.
 pub const MAX_ENTRIES_PER_REQUEST: usize = 10_000;
 /// Default most bytes of records in one fetch reply.

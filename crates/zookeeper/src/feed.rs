@@ -9,7 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
+use yak_core::image::Image;
 use yak_model::MetadataIndex;
+
+use crate::journal::encode_image;
+use crate::worker::{TERM, wall_clock};
 
 /// The newest lines, and the file they stand in.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ struct Kept {
     last: MetadataIndex,
     bytes: usize,
     file: PathBuf,
+    /// The last image that was asked for, while nothing has changed since.
+    image: Option<(MetadataIndex, Bytes)>,
 }
 
 impl Feed {
@@ -37,6 +43,7 @@ impl Feed {
     pub(crate) fn push(&self, text: &[u8], last: MetadataIndex) {
         let mut kept = self.kept();
         kept.last = last;
+        kept.image = None;
         if self.limit == 0 {
             return;
         }
@@ -73,6 +80,18 @@ impl Feed {
             at = at.next();
         }
         Some(at)
+    }
+
+    /// The text of a journal that begins with this image. Watchers who come while nothing changes share it, so that
+    /// many of them who do not read hold it once.
+    pub(crate) fn image_text(&self, image: &Image) -> Bytes {
+        let mut kept = self.kept();
+        if let Some((_, text)) = kept.image.as_ref().filter(|(index, _)| *index == image.index()) {
+            return text.clone();
+        }
+        let text = Bytes::from(encode_image(image.cluster_id(), image, TERM, wall_clock()));
+        kept.image = Some((image.index(), text.clone()));
+        text
     }
 
     /// Says which file is appended to.
@@ -129,6 +148,19 @@ mod tests {
         feed.push(b"a line that is longer than all that is kept\n", index(4));
         assert_eq!(read(&feed, 3, 100), None);
         assert_eq!(read(&feed, 4, 100), Some((String::new(), 4)), "who has it needs nothing");
+    }
+
+    #[test]
+    fn an_image_is_made_once_until_something_changes() {
+        let feed = Feed::new(100, index(0));
+        let mut image = Image::default();
+        image.set_index(index(1));
+        let (first, second) = (feed.image_text(&image), feed.image_text(&image));
+        assert_eq!(first.as_ptr(), second.as_ptr(), "the same bytes, not a copy");
+        feed.push(b"2\n", index(2));
+        image.set_index(index(2));
+        let third = feed.image_text(&image);
+        assert!(third.starts_with(b"{\"journal\":\"yak\"") && third != first);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Bytes of the journal's newest lines that are kept in memory for who watches it; 0 where nobody can.
     pub feed_bytes: usize,
+    /// Whether each change is told on stderr: for a process that does nothing else.
+    pub tell_changes: bool,
 }
 
 /// How large the journal grows.
@@ -44,6 +46,7 @@ impl Default for Options {
             limits: JournalLimits::default(),
             folder: PathBuf::from("zookeeper"),
             feed_bytes: 0,
+            tell_changes: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use yak_core::controller::{Command, CommandReply, Controller, CreateCluster};
 use yak_core::image::{Elections, Image};
 use yak_log::dir::Dir;
 use yak_model::api::Rejection;
-use yak_model::{BrokerId, ClusterId, ErrorCode, Term, TimestampMs};
+use yak_model::{BrokerId, ClusterId, ErrorCode, MetadataIndex, Term, TimestampMs};
 use yak_protocol::journal::encode_line;
 
 use crate::feed::Feed;
@@ -32,6 +32,8 @@ pub(crate) struct Worker {
     images: watch::Sender<Arc<Image>>,
     shared: Arc<Shared>,
     feed: Arc<Feed>,
+    /// Whether each change is told on stderr.
+    tell_changes: bool,
     started: Instant,
 }
 
@@ -41,6 +43,14 @@ struct Group {
     replies: Vec<(ReplySender, Result<CommandReply, Rejection>)>,
     /// As of the group's last line; kept only if the group is written.
     elections: Elections,
+    /// What each line is for; told only if the group is written.
+    causes: Vec<(MetadataIndex, String)>,
+}
+
+impl Group {
+    fn new(elections: Elections) -> Self {
+        Self { replies: Vec::new(), elections, causes: Vec::new() }
+    }
 }
 
 impl Worker {
@@ -55,7 +65,12 @@ impl Worker {
             return Err(StartError::OtherCluster { expected, found: recovered.cluster_id });
         }
         if let Some(cut) = &recovered.cut {
-            tracing::warn!(file = %cut.path.display(), line = cut.line, bytes = cut.bytes, "journal_tail_cut");
+            tracing::warn!(
+                file = %cut.path.display(),
+                line = cut.line,
+                bytes = cut.bytes,
+                "journal_tail_cut: the last write was never finished, and so never acknowledged"
+            );
         }
         let image = Arc::new(recovered.image);
         let (images, watching) = watch::channel(Arc::clone(&image));
@@ -73,6 +88,7 @@ impl Worker {
             images,
             shared: Arc::clone(&shared),
             feed: Arc::clone(&feed),
+            tell_changes: options.tell_changes,
             started: Instant::now(),
         };
         if image.cluster_id().uuid().is_zero() {
@@ -84,7 +100,7 @@ impl Worker {
     /// Writes a new cluster's first line.
     fn begin(&mut self, cluster_id: ClusterId) -> Result<(), JournalError> {
         let (reply, _nobody) = oneshot::channel();
-        let mut group = Group { replies: Vec::new(), elections: Elections::default() };
+        let mut group = Group::new(Elections::default());
         self.decide(CreateCluster { cluster_id }.into(), reply, &mut group);
         self.write(group)
     }
@@ -106,7 +122,7 @@ impl Worker {
     fn serve(&mut self) -> Result<(), JournalError> {
         while let Some(message) = self.queue.blocking_recv() {
             let mut stop = false;
-            let mut group = Group { replies: Vec::new(), elections: self.elections.clone() };
+            let mut group = Group::new(self.elections.clone());
             let mut next = Some(message);
             while let Some(message) = next {
                 match message {
@@ -133,6 +149,9 @@ impl Worker {
         if let Some(line) = decision.line(TERM, self.journal.synced()) {
             group.elections.observe(&before, &line);
             encode_line(&line, &mut self.lines);
+            if self.tell_changes {
+                group.causes.push((line.index, line.cause));
+            }
         }
         group.replies.push((reply, decision.reply));
     }
@@ -144,6 +163,9 @@ impl Worker {
             match self.journal.append(&lines, self.controller.image().index()) {
                 Ok(()) => {
                     self.feed.push(&lines, self.controller.image().index());
+                    for (index, cause) in group.causes {
+                        tracing::info!(%index, cause, "metadata_changed");
+                    }
                     self.publish(group.elections);
                 }
                 Err(NotWritten::NoRoom(error)) => {

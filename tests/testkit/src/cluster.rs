@@ -1,19 +1,17 @@
 //! A zookeeper and brokers as real processes, each of which can be killed, stopped and started again.
 //!
 //! Ports are chosen once, so that a process that comes back is found where it was. Every process writes its stderr to
-//! a file beside its data, over all its starts.
+//! a file beside its data, over all its starts. All run on loopback and in a temporary directory, unless a test says
+//! otherwise: it may give each a network of its own ([`Site`]) and put their data on another disk.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Socket, binary, signal, wait_for};
+use crate::{Node, Site, Socket, free_ports, signal, wait_for};
 
 /// How a cluster is made.
 #[derive(Clone, Debug)]
@@ -21,13 +19,24 @@ pub struct ClusterBuilder {
     brokers: i32,
     overrides: Vec<String>,
     zookeeper_overrides: Vec<String>,
+    /// The zookeeper's first, then one for each broker; those that are missing are on loopback.
+    sites: Vec<Site>,
+    directory: Option<PathBuf>,
+    data: Option<PathBuf>,
 }
 
 impl ClusterBuilder {
     /// A zookeeper and brokers 1 to `brokers`.
     #[must_use]
     pub const fn new(brokers: i32) -> Self {
-        Self { brokers, overrides: Vec::new(), zookeeper_overrides: Vec::new() }
+        Self {
+            brokers,
+            overrides: Vec::new(),
+            zookeeper_overrides: Vec::new(),
+            sites: Vec::new(),
+            directory: None,
+            data: None,
+        }
     }
 
     /// Sets a configuration value of every broker.
@@ -44,10 +53,34 @@ impl ClusterBuilder {
         self
     }
 
+    /// Says where each process runs: the zookeeper, then the brokers.
+    #[must_use]
+    pub fn sites(mut self, sites: Vec<Site>) -> Self {
+        self.sites = sites;
+        self
+    }
+
+    /// Uses this directory, which stays, instead of a temporary one.
+    #[must_use]
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.directory = Some(directory.to_owned());
+        self
+    }
+
+    /// Puts the data directories here, and not beside what the processes write to stderr.
+    #[must_use]
+    pub fn data_within(mut self, directory: &Path) -> Self {
+        self.data = Some(directory.to_owned());
+        self
+    }
+
     /// Directories and ports, and nothing running yet.
     #[must_use]
     pub fn prepare(&self) -> Cluster {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = self
+            .directory
+            .clone()
+            .map_or_else(|| Directory::Temporary(tempfile::tempdir().unwrap()), Directory::Given);
         let ports = free_ports(usize::try_from(self.brokers).unwrap() + 1);
         Cluster { builder: self.clone(), directory, ports, zookeeper: None, brokers: BTreeMap::new() }
     }
@@ -63,11 +96,27 @@ impl ClusterBuilder {
     }
 }
 
-/// A zookeeper and its brokers. Whatever still runs is killed when it is dropped, and the directories go with it.
+/// Where a cluster's files lie.
+#[derive(Debug)]
+enum Directory {
+    Temporary(TempDir),
+    Given(PathBuf),
+}
+
+impl Directory {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(directory) => directory.path(),
+            Self::Given(directory) => directory,
+        }
+    }
+}
+
+/// A zookeeper and its brokers. Whatever still runs is killed when it is dropped, and a temporary directory goes with it.
 #[derive(Debug)]
 pub struct Cluster {
     builder: ClusterBuilder,
-    directory: TempDir,
+    directory: Directory,
     /// The zookeeper's first, then one for each broker.
     ports: Vec<u16>,
     zookeeper: Option<Node>,
@@ -87,28 +136,37 @@ impl Cluster {
         self.directory.path()
     }
 
+    fn data_root(&self) -> &Path {
+        self.builder.data.as_deref().unwrap_or_else(|| self.directory.path())
+    }
+
     /// A broker's data directory.
     #[must_use]
     pub fn data(&self, id: i32) -> PathBuf {
-        self.directory.path().join(format!("broker-{id}"))
+        self.data_root().join(format!("broker-{id}"))
     }
 
     /// The zookeeper's data directory.
     #[must_use]
     pub fn zookeeper_data(&self) -> PathBuf {
-        self.directory.path().join("zookeeper")
+        self.data_root().join("zookeeper")
     }
 
     /// The zookeeper's address.
     #[must_use]
     pub fn zookeeper_address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports[0])
+        self.address(0)
     }
 
     /// A broker's address.
     #[must_use]
     pub fn address(&self, id: i32) -> String {
-        format!("127.0.0.1:{}", self.ports[usize::try_from(id).unwrap()])
+        SocketAddr::new(self.site(id).address, self.ports[usize::try_from(id).unwrap()]).to_string()
+    }
+
+    /// Where the zookeeper (0) or a broker runs.
+    fn site(&self, id: i32) -> Site {
+        self.builder.sites.get(usize::try_from(id).unwrap()).cloned().unwrap_or_default()
     }
 
     /// The addresses of all brokers, as `--bootstrap-server` takes them.
@@ -120,8 +178,9 @@ impl Cluster {
     /// Starts the zookeeper and waits until it listens.
     pub fn start_zookeeper(&mut self) {
         assert!(self.zookeeper.is_none(), "the zookeeper runs already");
-        let port = self.ports[0].to_string();
-        let mut command = Command::new(binary("yak-zookeeper"));
+        let (port, site) = (self.ports[0].to_string(), self.site(0));
+        let mut command = site.command("yak-zookeeper");
+        command.args(["--override", &site.listeners()]);
         command.args(["--port", &port, "--data"]).arg(self.zookeeper_data());
         for pair in &self.builder.zookeeper_overrides {
             command.args(["--override", pair]);
@@ -146,8 +205,10 @@ impl Cluster {
     /// Starts a process that calls itself broker `id`, with a directory and a port of its own.
     #[must_use]
     pub fn spawn_broker(&self, id: i32, data: &Path, port: u16) -> Node {
-        let mut command = Command::new(binary("yak-broker"));
+        let site = self.site(id);
+        let mut command = site.command("yak-broker");
         command
+            .args(["--override", &site.listeners()])
             .args(["--id", &id.to_string(), "--port", &port.to_string()])
             .args(["--zookeeper", &self.zookeeper_address(), "--data"])
             .arg(data);
@@ -303,87 +364,4 @@ impl Cluster {
     fn stderr_path(&self, name: &str) -> PathBuf {
         self.directory.path().join(format!("{name}.stderr"))
     }
-}
-
-/// A process of a cluster; killed when dropped.
-#[derive(Debug)]
-pub struct Node {
-    child: Child,
-    ready: Arc<Mutex<Option<Value>>>,
-}
-
-impl Node {
-    fn spawn(mut command: Command, stderr: &Path) -> Self {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(stderr).unwrap();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
-        let ready = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&ready);
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                let Some(object) = line.strip_prefix("YAK_READY ") else { continue };
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::from_str(object).ok();
-            }
-        });
-        Self { child, ready }
-    }
-
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether it has not ended.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// What it said when it was ready, if it is.
-    #[must_use]
-    pub fn ready(&self) -> Option<Value> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits until it is ready; `log` is shown if it ends instead.
-    pub fn wait_ready(&mut self, log: &Path) -> Value {
-        wait_for(&format!("YAK_READY of process {} ({})", self.pid(), log.display()), || {
-            let ready = self.ready();
-            let running = ready.is_some() || self.is_running();
-            assert!(running, "it ended: {}", std::fs::read_to_string(log).unwrap_or_default());
-            ready
-        })
-    }
-
-    /// Waits for its end by itself; its exit code.
-    pub fn wait_end(&mut self) -> Option<i32> {
-        wait_for("the end of a process", || self.child.try_wait().unwrap()).code()
-    }
-
-    /// `kill -9`, and waits until it is gone.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Ends it in order (SIGTERM); its exit code.
-    pub fn shut_down(mut self) -> Option<i32> {
-        signal(self.pid(), "TERM");
-        self.wait_end()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|status| status.is_none()) && self.child.kill().is_ok() {
-            drop(self.child.wait());
-        }
-    }
-}
-
-/// Ports that nobody listens on. All are held until the last is chosen, so that they differ.
-#[must_use]
-pub fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }

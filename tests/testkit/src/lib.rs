@@ -13,16 +13,25 @@
 
 mod broker;
 mod cluster;
+pub mod examples;
+mod node;
+mod ports;
 mod process;
+mod site;
 mod socket;
+mod zookeeper;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use broker::{Broker, BrokerBuilder};
-pub use cluster::{Cluster, ClusterBuilder, Node, free_ports};
+pub use cluster::{Cluster, ClusterBuilder};
+pub use node::Node;
+pub use ports::free_ports;
 pub use process::{Finished, Running, run, run_with_input, signal};
+pub use site::Site;
 pub use socket::Socket;
+pub use zookeeper::{Zookeeper, ZookeeperBuilder};
 
 /// How long a condition may take to come true. Generous: it only matters when a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);

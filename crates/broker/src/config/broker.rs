@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use yak_model::BrokerId;
 use yak_model::config::{
-    ConfigValue, DEFAULT_BROKER_PORT, Effect, Endpoint, Fault, Origin, Setting, Settings, TopicConfig,
+    ConfigValue, DEFAULT_BROKER_PORT, Effect, Endpoint, Fault, Origin, Secret, Setting, Settings, TopicConfig,
 };
 
 use crate::args::BrokerArgs;
@@ -23,6 +23,8 @@ pub struct BrokerConfig {
     pub advertised: Option<Endpoint>,
     /// `zookeeper.connect`; `None` with `--standalone`, where it is in this process.
     pub zookeepers: Option<Vec<Endpoint>>,
+    /// `cluster.secret`, shown to the zookeeper alone.
+    pub cluster_secret: Secret,
     /// `log.dirs`.
     pub data: DataDirectory,
     /// `log.dir.reserve.bytes`: with less free, produce requests are refused.
@@ -92,6 +94,7 @@ impl BrokerConfig {
             listener: listener?,
             advertised,
             zookeepers,
+            cluster_secret: secret(read, "cluster.secret"),
             data,
             reserve_bytes: read.number("log.dir.reserve.bytes"),
             num_partitions: read.number("num.partitions"),
@@ -175,6 +178,14 @@ fn zookeepers(settings: &Settings, faults: &mut Vec<Fault>) -> Vec<Endpoint> {
         faults.push(settings.fault(key, "names no zookeeper"));
     }
     zookeepers
+}
+
+/// A secret as what it is, so that nothing that prints the configuration shows it.
+fn secret(settings: &Settings, key: &str) -> Secret {
+    match &settings.get(key).value {
+        ConfigValue::Secret(secret) => secret.clone(),
+        _unset => Secret::default(),
+    }
 }
 
 fn topic_defaults(settings: &Settings, faults: &mut Vec<Fault>) -> TopicConfig {

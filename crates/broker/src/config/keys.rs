@@ -33,6 +33,13 @@ static KEYS: &[ConfigKey] = &[
     ),
     key("broker.id", NODE_ID, "", "Like node.id, under its older name."),
     key("broker.rack", ConfigKind::Text, "", "Where this broker stands; shown to clients."),
+    key(
+        "cluster.secret",
+        ConfigKind::Secret,
+        "",
+        "What the zookeeper wants to be shown before it lets a broker in: its own cluster.secret (ours; not with \
+         --standalone).",
+    ),
     of_topic(
         "compression.type",
         "compression.type",

@@ -87,6 +87,19 @@ fn with_nothing_written_a_broker_of_a_cluster_has_its_defaults() {
 }
 
 #[test]
+fn the_secret_of_the_cluster_is_used_and_never_shown() {
+    let Loaded { config, settings } = member("--override cluster.secret=swordfish").expect("no faults");
+    assert_eq!(config.cluster_secret.reveal(), Some("swordfish"));
+    let shown = [format!("{config:?}"), print_config(&settings), format!("{:?}", describe_broker(&settings))];
+    for shown in shown {
+        assert!(!shown.contains("swordfish"), "{shown}");
+    }
+    assert_eq!(member("").expect("no faults").config.cluster_secret.reveal(), None);
+    let fault = member(&format!("--override cluster.secret={}", "x".repeat(300))).expect_err("too long");
+    assert!(fault[0].contains("cluster.secret") && !fault[0].contains("xxx"), "{fault:?}");
+}
+
+#[test]
 fn zookeepers_are_addresses() {
     let config = member("--zookeeper one:1,[::1]:2,three").expect("no faults").config;
     let zookeepers = config.zookeepers.expect("named");

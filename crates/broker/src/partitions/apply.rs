@@ -30,28 +30,27 @@ impl Partitions {
                 Change::TopicCreated(_) | Change::Partition(_) => {}
             }
         }
-        let mine = changes.iter().filter_map(|change| match change {
-            Change::Partition(record) if self.hosts(record) => Some(&**record),
-            _ => None,
-        });
-        self.host(newer, &mine.collect::<Vec<_>>(), &mut map)?;
-        for change in &changes {
-            if let Change::Partition(record) = change {
-                self.leave(newer, record, &map);
-            }
-        }
+        let records: Vec<&PartitionRecord> = changes.iter().filter_map(of_partition).collect();
+        // First what goes: what comes may need its room, or its name.
+        self.leave(&records, &mut map)?;
+        let mine: Vec<&PartitionRecord> = records.into_iter().filter(|record| self.hosts(record)).collect();
+        self.host(newer, &mine, &mut map)?;
         self.hosted.store(Arc::new(map));
         Ok(())
     }
 
-    /// Tries once more to create what could not be created. Whether something is still pending.
+    /// Tries once more to create what could not be created, and to open the damaged logs that may be filled again.
+    /// Whether something is still pending.
     ///
     /// # Errors
     /// The log directory failed.
     pub(crate) fn apply_pending(&self, image: &Image) -> Result<bool, LogError> {
         let mut map = Map::clone(&self.hosted.load());
-        let is_pending = |map: &Map, record: &PartitionRecord| {
-            matches!(at(map, &record.topic, record.partition), Some(Hosted::Pending(_)))
+        let is_pending = |map: &Map, record: &PartitionRecord| match at(map, &record.topic, record.partition)
+        {
+            Some(Hosted::Pending(_)) => true,
+            Some(Hosted::Damaged(_)) => self.may_refill(record),
+            _ => false,
         };
         let pending: Vec<&PartitionRecord> =
             image.partitions().map(|record| &**record).filter(|record| is_pending(&map, record)).collect();
@@ -66,6 +65,7 @@ impl Partitions {
 
     /// Creates the logs that are new here, and tells every partition of `records` its role.
     fn host(&self, image: &Image, records: &[&PartitionRecord], map: &mut Map) -> Result<(), LogError> {
+        self.refill(image, records, map)?;
         self.create(image, records, map)?;
         for record in records {
             let Some(topic) = image.topic_by_id(record.topic_id) else { continue };
@@ -74,15 +74,6 @@ impl Partitions {
             }
         }
         Ok(())
-    }
-
-    /// Tells a partition that is here and is no replica any more, so that it neither leads nor follows. Its log stays,
-    /// until the topic goes.
-    fn leave(&self, image: &Image, record: &PartitionRecord, map: &Map) {
-        let Some(topic) = image.topic_by_id(record.topic_id).filter(|_| !self.hosts(record)) else { return };
-        if let Some(Hosted::Online(partition)) = at(map, topic.name(), record.partition) {
-            partition.apply(record, self.min_insync_replicas(topic));
-        }
     }
 
     /// Creates logs, all together, so that they are synced once.
@@ -123,41 +114,8 @@ impl Partitions {
         Ok(())
     }
 
-    fn delete_topic(&self, topic: &Topic, map: &mut Map) -> Result<(), LogError> {
-        let Some(hosted) = map.remove(topic.name()) else { return Ok(()) };
-        for (hosted, record) in hosted.into_iter().zip(topic.partitions()) {
-            let id = TopicPartition::new(topic.name().clone(), record.partition);
-            let deleted = match hosted {
-                Some(Hosted::Online(partition)) => match partition.close() {
-                    Some(log) => self.directory.delete_log(log),
-                    None => Ok(()),
-                },
-                Some(Hosted::Offline(_) | Hosted::Pending(_)) => self.delete_offline(&id, topic),
-                None => Ok(()),
-            };
-            if let Err(error) = deleted {
-                // What stays is set aside as -stray when a broker starts or a namesake is created.
-                self.unless_failed(
-                    error,
-                    |reason| tracing::error!(partition = %id, reason, "log not deleted"),
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes what there is of a log that is not open.
-    fn delete_offline(&self, id: &TopicPartition, topic: &Topic) -> Result<(), LogError> {
-        match self.directory.delete_unopened(id, topic.id()) {
-            Err(LogError::NotFound(_)) => {
-                self.directory.forget_missing(topic.id(), id.partition).map_err(LogError::from)
-            }
-            deleted => deleted,
-        }
-    }
-
     /// Goes on after an error that is not the whole directory's.
-    fn unless_failed(&self, error: LogError, go_on: impl FnOnce(&str)) -> Result<(), LogError> {
+    pub(super) fn unless_failed(&self, error: LogError, go_on: impl FnOnce(&str)) -> Result<(), LogError> {
         if self.directory.failure().is_some() {
             return Err(error);
         }
@@ -172,5 +130,12 @@ impl Partitions {
                 partition.configure(config.clone(), self.min_insync_replicas(topic));
             }
         }
+    }
+}
+
+fn of_partition(change: &Change) -> Option<&PartitionRecord> {
+    match change {
+        Change::Partition(record) => Some(&**record),
+        Change::TopicDeleted(_) | Change::TopicCreated(_) | Change::TopicConfig(_) => None,
     }
 }

@@ -5,6 +5,10 @@ mod log;
 mod open;
 mod outgoing;
 mod partition;
+mod refill;
+mod remove;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +36,8 @@ pub(crate) enum Hosted {
     Online(Arc<Partition>),
     /// Its log cannot be used, and why.
     Offline(Arc<str>),
+    /// Its log lacks what was synced once, and why; to be filled again as soon as nobody counts on it.
+    Damaged(Arc<str>),
     /// Its log could not be created for want of room or of file descriptors, and why; tried again now and then.
     Pending(Arc<str>),
 }
@@ -94,7 +100,7 @@ impl Partitions {
     ) -> Result<Arc<Partition>, Rejection> {
         match at(&self.hosted.load(), topic, partition) {
             Some(Hosted::Online(partition)) => Ok(Arc::clone(partition)),
-            Some(Hosted::Offline(reason) | Hosted::Pending(reason)) => {
+            Some(Hosted::Offline(reason) | Hosted::Damaged(reason) | Hosted::Pending(reason)) => {
                 Err(Rejection::new(ErrorCode::KafkaStorageError, reason.to_string()))
             }
             None => {
@@ -107,7 +113,9 @@ impl Partitions {
     /// Why a partition is offline here, if it is.
     pub(crate) fn offline(&self, topic: &TopicName, partition: PartitionIndex) -> Option<String> {
         match at(&self.hosted.load(), topic, partition) {
-            Some(Hosted::Offline(reason) | Hosted::Pending(reason)) => Some(reason.to_string()),
+            Some(Hosted::Offline(reason) | Hosted::Damaged(reason) | Hosted::Pending(reason)) => {
+                Some(reason.to_string())
+            }
             Some(Hosted::Online(partition)) => partition.failure(),
             None => None,
         }
@@ -189,4 +197,8 @@ fn put(map: &mut Map, id: &TopicPartition, hosted: Hosted) {
         of_topic.resize(at + 1, None);
     }
     of_topic[at] = Some(hosted);
+}
+
+fn take(map: &mut Map, topic: &TopicName, partition: PartitionIndex) -> Option<Hosted> {
+    map.get_mut(topic)?.get_mut(index(partition)?)?.take()
 }

@@ -1,8 +1,9 @@
 //! At the start: the logs that the metadata says are here, recovered from what is on disk.
 //!
 //! What the disk has and the metadata has not is set aside as `-stray`, never served and never deleted. A log
-//! that is damaged below what was synced stays offline, named in the log and in every answer about it, while
-//! the rest of the broker serves; with one replica there is nobody to get it from again.
+//! that is damaged below what was synced is not opened, and named in the log and in every answer about it, while
+//! the rest of the broker serves. With one replica there is nobody to get it from again, and it stays so; else it is
+//! filled again (`refill.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::{Hosted, Map, Partitions, put};
 pub(crate) struct Opened {
     /// Logs that are open.
     pub(crate) online: usize,
-    /// Logs that are damaged.
+    /// Logs that are damaged, whether they can be filled again or not.
     pub(crate) offline: usize,
     /// Directories set aside.
     pub(crate) stray: usize,
@@ -46,7 +47,7 @@ impl Partitions {
                 if let Some(hosted) = self.open_one(topic, record, &id, on_disk)? {
                     match &hosted {
                         Hosted::Online(_) => opened.online += 1,
-                        Hosted::Offline(_) | Hosted::Pending(_) => opened.offline += 1,
+                        Hosted::Offline(_) | Hosted::Damaged(_) | Hosted::Pending(_) => opened.offline += 1,
                     }
                     put(&mut map, &id, hosted);
                 }
@@ -79,7 +80,7 @@ impl Partitions {
                 let message =
                     format!("{id}: its directory is missing, though it was synced up to offset {end}");
                 tracing::error!("{message}");
-                Hosted::Offline(message.into())
+                damaged(record, &message)
             }));
         }
         match self.directory.open_log(id, topic.id(), self.log_config(topic), OnDamage::Refuse) {
@@ -88,17 +89,26 @@ impl Partitions {
                 Ok(Some(Hosted::Online(self.online_partition(topic, record.partition, log))))
             }
             Err(error) if self.directory.failure().is_some() => Err(error),
-            Err(error) => {
-                // Damage, or a file that cannot be read: of this partition alone.
+            // A file that cannot be read: of this partition alone.
+            Err(error @ LogError::Storage(_)) => {
                 tracing::error!(partition = %id, %error, "log stays offline");
                 Ok(Some(Hosted::Offline(error.to_string().into())))
+            }
+            Err(error) => {
+                tracing::error!(partition = %id, %error, "log is damaged");
+                Ok(Some(damaged(record, &error.to_string())))
             }
         }
     }
 }
 
-/// Names every cut, as a person must be able to find out what recovery did.
-fn tell(id: &TopicPartition, report: &RecoveryReport) {
+/// A replica whose log is damaged. The only one that was ever wanted waits for nobody, and nobody can fill it.
+fn damaged(record: &PartitionRecord, why: &str) -> Hosted {
+    if record.wanted > 1 { Hosted::Damaged(why.into()) } else { Hosted::Offline(why.into()) }
+}
+
+/// Names every cut and all that was set aside, as a person must be able to find out what recovery did.
+pub(super) fn tell(id: &TopicPartition, report: &RecoveryReport) {
     if let Some(cut) = &report.cut {
         tracing::warn!(
             partition = %id,
@@ -109,5 +119,8 @@ fn tell(id: &TopicPartition, report: &RecoveryReport) {
             problem = cut.problem,
             "recovery cut a torn tail"
         );
+    }
+    for aside in &report.set_aside {
+        tracing::warn!(partition = %id, file = %aside.file.display(), bytes = aside.bytes, "damage was set aside");
     }
 }

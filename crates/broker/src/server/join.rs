@@ -59,7 +59,8 @@ async fn join(options: Options, shutdown: CancellationToken) -> Result<Server, S
     let page_cache_kept = directory.was_clean() || same_boot;
     let proof = LogProof { undamaged: opened.offline == 0, page_cache_kept };
     let registration = registration(&config, (&host, port), &directory, proof);
-    let request = OpenSession { registration, seen: seen.max(image.index()), secret: None };
+    let secret = config.cluster_secret.reveal().map(str::to_owned);
+    let request = OpenSession { registration, seen: seen.max(image.index()), secret };
     let registered = session.register(request).await.map_err(StartError::Ended)?;
     // Compared with an empty image every partition is new, so each is told its role before the first request.
     let parts = Parts {
@@ -100,6 +101,7 @@ fn begin_session(
         zookeepers: config.zookeepers.clone().unwrap_or_default(),
         broker_id: config.node_id,
         cluster_id: directory.meta().map(|meta| meta.cluster_id),
+        secret: config.cluster_secret.clone(),
         operations,
         membership: Arc::clone(membership),
         stuck: Stuck(Box::new(move || disk.longest_operation() > Some(HANGS))),

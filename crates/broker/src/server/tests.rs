@@ -22,10 +22,14 @@ const ME: BrokerId = BrokerId::new(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn options(fake: &Fake, data: &Path) -> Options {
+    options_with(fake, data, &[])
+}
+
+fn options_with(fake: &Fake, data: &Path, more: &[&str]) -> Options {
     let zookeeper = fake.endpoint.to_string();
     let data = data.to_str().expect("UTF-8");
     let words = ["yak-broker", "--id", "1", "--port", "0", "--zookeeper", &zookeeper, "--data", data];
-    let args = BrokerArgs::try_parse_from(words).expect("a valid command line");
+    let args = BrokerArgs::try_parse_from(words.iter().chain(more)).expect("a valid command line");
     Options { loaded: load(&args, []).expect("no faults"), ports_file: None }
 }
 
@@ -82,12 +86,30 @@ async fn whoever_waits_for_a_zookeeper_can_be_told_to_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_for_good_says_why() {
     let fake = Fake::start().await;
-    let refusal = yak_model::api::Rejection::new(ErrorCode::ClusterAuthorizationFailed, "no such secret");
+    let refusal = yak_model::api::Rejection::new(ErrorCode::InconsistentClusterId, "another cluster");
     fake.state().refusals.push_back(refusal);
     let directory = tempfile::tempdir().expect("a directory");
     let error = Server::start(options(&fake, directory.path()), CancellationToken::new()).await;
     let said = error.expect_err("refused").to_string();
-    assert!(said.contains("refused broker 1: no such secret"), "{said}");
+    assert!(said.contains("refused broker 1: another cluster"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_shows_its_secret_and_no_other_than_its_own() {
+    let fake = Fake::start().await;
+    for (more, shown) in
+        [(&[][..], None), (&["--override", "cluster.secret=open sesame"][..], Some("open sesame"))]
+    {
+        let directory = tempfile::tempdir().expect("a directory");
+        let shutdown = CancellationToken::new();
+        let options = options_with(&fake, directory.path(), more);
+        let server =
+            Server::start(options, shutdown.clone()).await.expect("this zookeeper lets everybody in");
+        assert_eq!(fake.state().registered.last().and_then(|open| open.secret.as_deref()), shown);
+        assert!(!format!("{server:?}").contains("sesame"), "nothing that is printed has it");
+        shutdown.cancel();
+        server.run().await.expect("it ends in order");
+    }
 }
 
 /// A subscription, as soon as it is accepted.

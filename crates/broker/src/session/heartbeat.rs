@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   registration asked for ─► register ─► opened ─► heartbeats ─► lost ─► resume ─► heartbeats ...
-//!                               │ refused: DUPLICATE_BROKER_REGISTRATION, INVALID_REGISTRATION: again, for ever
+//!                               │ refused: DUPLICATE_BROKER_REGISTRATION, INVALID_REGISTRATION,
+//!                               │          CLUSTER_AUTHORIZATION_FAILED: again, for ever
 //!                               └ refused otherwise: the session is over
 //! ```
 
@@ -123,8 +124,13 @@ impl Identity {
 }
 
 fn judge(rejection: Rejection) -> Refusal {
-    let may_change =
-        matches!(rejection.code, ErrorCode::DuplicateBrokerRegistration | ErrorCode::InvalidRegistration);
+    // The former process may die, the newer journal or the secret be given to the zookeeper.
+    let may_change = matches!(
+        rejection.code,
+        ErrorCode::DuplicateBrokerRegistration
+            | ErrorCode::InvalidRegistration
+            | ErrorCode::ClusterAuthorizationFailed
+    );
     if may_change || rejection.code.is_retriable() {
         Refusal::ForNow(rejection.to_string())
     } else {

@@ -39,6 +39,7 @@ pub(crate) use operations::{Found, Operations};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use yak_model::api::{OpenSession, SessionOpened};
+use yak_model::config::Secret;
 use yak_model::{BrokerId, ClusterId, MetadataIndex};
 use yak_zookeeper::{Ended, Handle, Publisher};
 
@@ -53,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) broker_id: BrokerId,
     /// The cluster that the broker's directory belongs to, if it belongs to one.
     pub(crate) cluster_id: Option<ClusterId>,
+    /// What the zookeeper wants to be shown, if anything.
+    pub(crate) secret: Secret,
     /// What was found of the journal, and where its lines go.
     pub(crate) operations: (Found, Operations),
     /// What broker and session tell each other.
@@ -105,6 +108,7 @@ struct Shared {
     zookeepers: Vec<Endpoint>,
     broker_id: BrokerId,
     cluster_id: Option<ClusterId>,
+    secret: Secret,
     /// The highest journal index this broker's directory has seen before.
     seen: MetadataIndex,
     membership: Arc<Membership>,
@@ -132,7 +136,7 @@ impl Shared {
 impl Session {
     /// Starts the thread. The handle shows what was found of the journal until the zookeeper is there.
     pub(crate) fn start(options: Options) -> io::Result<(Self, Handle)> {
-        let Options { zookeepers, broker_id, cluster_id, operations, membership, stuck } = options;
+        let Options { zookeepers, broker_id, cluster_id, secret, operations, membership, stuck } = options;
         let (found, operations) = operations;
         let (handle, submissions, publisher) = Handle::channel(found.image.clone());
         let (registrations, requests) = mpsc::channel(1);
@@ -141,6 +145,7 @@ impl Session {
             zookeepers,
             broker_id,
             cluster_id,
+            secret,
             seen: found.seen,
             membership,
             publisher,

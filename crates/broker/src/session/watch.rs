@@ -81,11 +81,12 @@ impl Watcher<'_> {
         backoff: &mut Backoff,
     ) -> Result<std::convert::Infallible, Lost> {
         let mut link = Link::dial(address).await?;
-        // An older journal must serve nobody: not those either who have seen less of it.
-        let seen = Some(self.seen());
-        let report = link.call(&ControllerStatus { seen, secret: None }).await?.result;
-        let report = report.map_err(|rejection| Lost(format!("does not serve: {rejection}")))?.body;
-        self.check(&report)?;
+        self.check_cluster(&ask(&mut link, ControllerStatus::default()).await?)?;
+        // An older journal must serve nobody: not those either who have seen less of it. Another cluster's is not older,
+        // and neither what was seen nor the secret is its business.
+        let secret = self.shared.secret.reveal().map(str::to_owned);
+        let report = ask(&mut link, ControllerStatus { seen: Some(self.seen()), secret }).await?;
+        self.check_index(&report)?;
         self.anew = self.operations.wants_anew() || self.missing > 0 || self.image.index().get() == 0;
         let after = (!self.anew).then(|| self.image.index());
         let mut request = BytesMut::new();
@@ -118,8 +119,8 @@ impl Watcher<'_> {
         self.shared.seen.max(self.image.index())
     }
 
-    /// Whether this is the zookeeper of our cluster, with all that we know of.
-    fn check(&self, report: &ZookeeperReport) -> Result<(), Lost> {
+    /// Whether this is the zookeeper of our cluster.
+    fn check_cluster(&self, report: &ZookeeperReport) -> Result<(), Lost> {
         let ours = self.shared.cluster_id.unwrap_or(self.image.cluster_id());
         if !ours.uuid().is_zero() && ours != report.cluster_id {
             let (id, theirs) = (self.shared.broker_id, report.cluster_id);
@@ -129,6 +130,11 @@ impl Watcher<'_> {
             ));
             return Err(Lost::new("belongs to another cluster"));
         }
+        Ok(())
+    }
+
+    /// Whether it has all that we know of.
+    fn check_index(&self, report: &ZookeeperReport) -> Result<(), Lost> {
         let seen = self.seen();
         if report.index < seen {
             let why = format!(
@@ -219,6 +225,12 @@ impl Watcher<'_> {
             self.shared.caught_up.cancel();
         }
     }
+}
+
+/// Asks the zookeeper how it is.
+async fn ask(link: &mut Link, question: ControllerStatus) -> Result<ZookeeperReport, Lost> {
+    let report = link.call(&question).await?.result;
+    Ok(report.map_err(|rejection| Lost(format!("does not serve: {rejection}")))?.body)
 }
 
 /// Whose suspension a record puts an end to.

@@ -37,6 +37,8 @@ impl Ready {
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Said without the temporary file's own name, which would only puzzle.
+        fs::metadata(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         writeln!(file, "{}", self.0)?;
         #[cfg(unix)]

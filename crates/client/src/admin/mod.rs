@@ -1,20 +1,21 @@
 //! Administration: topics, partitions, configuration, offsets, status.
 
+mod leaders;
 mod offsets;
 
 use yak_model::BrokerId;
 use yak_model::TopicName;
 use yak_model::api::{
     AlterConfigs, AlterConfigsReply, CreatePartitions, CreatePartitionsReply, CreateTopics,
-    CreateTopicsReply, DeleteRecords, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DescribeConfigs,
-    DescribeConfigsReply, ElectLeaders, ElectLeadersReply, MetadataReply, StatusReply,
+    CreateTopicsReply, DeleteTopics, DeleteTopicsReply, DescribeConfigs, DescribeConfigsReply, ElectLeaders,
+    ElectLeadersReply, MetadataReply, StatusReply,
 };
 use yak_protocol::Status;
 
 use crate::cluster::Kind;
 use crate::{ClientError, Cluster, Connection};
 
-/// Asks the cluster, and changes it. Any broker is asked; it passes on what only another can answer.
+/// Asks the cluster, and changes it. Any broker is asked, except for what only the leader of a partition can answer.
 ///
 /// Refusals of single entries stand in the replies; refusals of a whole request are errors. Retriable ones are
 /// tried again until the request timeout. A change whose connection breaks is not repeated: the error says so,
@@ -47,8 +48,6 @@ calls! {
     Change delete_topics(DeleteTopics) -> DeleteTopicsReply;
     /// Gives a topic more partitions.
     Change create_partitions(CreatePartitions) -> CreatePartitionsReply;
-    /// Deletes the oldest records of partitions. (Once more is no harm.)
-    Question delete_records(DeleteRecords) -> DeleteRecordsReply;
     /// Reads configuration.
     Look describe_configs(DescribeConfigs) -> DescribeConfigsReply;
     /// Changes configuration. (Once more is no harm.)

@@ -28,21 +28,28 @@ impl Cluster {
         topics: Vec<TopicName>,
     ) -> Result<Connection, ClientError> {
         let config = self.config();
+        let mut connection = self.open_to(broker).await?;
+        let register = Register { role, client_id: config.client_id.clone(), topics, group: None };
+        connection.call(&register, config.request_timeout).await??;
+        Ok(connection)
+    }
+
+    /// Connects to a broker.
+    pub(crate) async fn open_to(&self, broker: BrokerId) -> Result<Connection, ClientError> {
         let Some(address) = self.address_of(broker) else {
             let why = format!("broker {broker} is not alive");
             return Err(ClientError::Connection { address: self.connected_to(), why });
         };
-        let mut connection = Connection::try_open(&address, config).await.map_err(|error| match error {
-            OpenError::Dial(error) => self.unreachable(broker, &address, &error),
-            OpenError::Talk(error) => error,
-        })?;
+        let connection =
+            Connection::try_open(&address, self.config()).await.map_err(|error| match error {
+                OpenError::Dial(error) => self.unreachable(broker, &address, &error),
+                OpenError::Talk(error) => error,
+            })?;
         let found = connection.server().broker_id;
         if found != broker {
             let why = format!("broker {found} answers there, not broker {broker}");
             return Err(ClientError::Connection { address, why });
         }
-        let register = Register { role, client_id: config.client_id.clone(), topics, group: None };
-        connection.call(&register, config.request_timeout).await??;
         Ok(connection)
     }
 

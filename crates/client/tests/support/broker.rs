@@ -12,21 +12,20 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use yak_model::api::{
     Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch,
-    FetchReply, FetchedPartition, InitProducerIdReply, LeaderHint, ListOffsetsReply, ListedOffset, Metadata,
-    MetadataReply, OffsetSpec, PartitionMetadata, Produce, ProduceReply, Produced, ReadFrom,
-    RefusedListOffsets, RefusedProduce, RegisterReply, Rejection, Reply, Subscribe, SubscriptionEvent,
-    TopicMetadata,
+    FetchReply, FetchedPartition, InitProducerIdReply, Metadata, MetadataReply, PartitionMetadata, Produce,
+    ProduceReply, Produced, ReadFrom, RefusedProduce, RegisterReply, Rejection, Reply, Subscribe,
+    SubscriptionEvent, TopicMetadata,
 };
 use yak_model::{
     BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
-    TopicName,
 };
 use yak_protocol::{
     Done, FetchEncoder, FetchRequest, HelloReply, Parser, ReplyBody, Request, RequestId, encode_error,
     encode_event, encode_reply, parse_request,
 };
 
-use super::{Fault, State};
+use super::offsets::{check_leader, find, find_mut};
+use super::{Fault, State, offsets};
 
 pub(super) async fn serve(
     id: BrokerId,
@@ -178,25 +177,10 @@ impl Connection {
             Request::Produce(produce) => self.produce(id, produce),
             Request::Fetch(fetch) => self.fetch(id, &fetch).await,
             Request::ListOffsets(list) => {
-                let state = self.state.lock().unwrap();
-                let partitions = list.entries.into_iter().map(|entry| {
-                    let found = find(&state, &entry.topic, entry.partition);
-                    let refused = |rejection| RefusedListOffsets {
-                        topic: entry.topic.clone(),
-                        partition: entry.partition,
-                        rejection,
-                    };
-                    let log = &found.map_err(refused)?.log;
-                    let offset = match entry.at {
-                        OffsetSpec::Earliest => Some(log.start),
-                        OffsetSpec::Latest => Some(log.end),
-                        OffsetSpec::MaxTimestamp => None,
-                        OffsetSpec::Time(time) => Some(Offset::new(time.get())),
-                    };
-                    let (topic, partition) = (entry.topic.clone(), entry.partition);
-                    Ok(ListedOffset { topic, partition, offset, timestamp: None, leader_epoch: None })
-                });
-                line(id, Ok(ListOffsetsReply { partitions: partitions.collect() }))
+                line(id, Ok(offsets::list_offsets(&self.state.lock().unwrap(), self.id, list)))
+            }
+            Request::DeleteRecords(delete) => {
+                line(id, Ok(offsets::delete_records(&mut self.state.lock().unwrap(), self.id, delete)))
             }
             other => panic!("the fake broker does not know {other:?}"),
         }
@@ -252,30 +236,6 @@ impl Connection {
         MetadataReply { cluster_id: ClusterId::from_random([7; 16]), index: 1.into(), brokers, topics }
     }
 
-    /// Refuses what another broker leads.
-    fn check_leader(
-        &self,
-        state: &State,
-        topic: &TopicName,
-        partition: PartitionIndex,
-        is_any: bool,
-    ) -> Result<(), Rejection> {
-        let found = find(state, topic, partition)?;
-        if found.leader == Some(self.id) || (is_any && found.followers.contains(&self.id)) {
-            return Ok(());
-        }
-        let rejection = Rejection::new(ErrorCode::NotLeaderOrFollower, "another broker leads");
-        Err(match found.leader {
-            None => rejection,
-            Some(leader) => rejection.with_leader(LeaderHint {
-                broker_id: leader,
-                leader_epoch: found.leader_epoch,
-                host: state.addresses[&leader].host.clone(),
-                port: state.addresses[&leader].port,
-            }),
-        })
-    }
-
     fn produce(&self, id: Option<&RequestId>, produce: Produce) -> Line {
         let mut state = self.state.lock().unwrap();
         let acks = produce.acks;
@@ -289,7 +249,7 @@ impl Connection {
                     partition: Some(index),
                     rejection,
                 };
-                self.check_leader(&state, &entry.topic, index, false).map_err(refused)?;
+                check_leader(&state, self.id, &entry.topic, index, false).map_err(refused)?;
                 let log = &mut find_mut(&mut state, &entry.topic, index).log;
                 let (base_offset, count) = log
                     .append(&entry.batches)
@@ -348,7 +308,7 @@ impl Connection {
                 records: Err(rejection),
             };
             if let Err(rejection) =
-                self.check_leader(&state, &topic, partition, fetch.read_from == ReadFrom::Any)
+                check_leader(&state, self.id, &topic, partition, fetch.read_from == ReadFrom::Any)
             {
                 return refused(rejection);
             }
@@ -377,32 +337,13 @@ fn error_line(id: Option<&RequestId>, rejection: &Rejection) -> BytesMut {
     out
 }
 
-fn find<'s>(
-    state: &'s State,
-    topic: &TopicName,
-    partition: PartitionIndex,
-) -> Result<&'s super::FakePartition, Rejection> {
-    let at = usize::try_from(partition.get()).unwrap();
-    let unknown =
-        || Rejection::new(ErrorCode::UnknownTopicOrPartition, format!("{topic}-{partition} does not exist"));
-    state.topics.get(topic).and_then(|partitions| partitions.get(at)).ok_or_else(unknown)
-}
-
-fn find_mut<'s>(
-    state: &'s mut State,
-    topic: &TopicName,
-    partition: PartitionIndex,
-) -> &'s mut super::FakePartition {
-    let at = usize::try_from(partition.get()).unwrap();
-    &mut state.topics.get_mut(topic).unwrap()[at]
-}
-
 fn name(request: &Request) -> &'static str {
     match request {
         Request::Hello(_) => "hello",
         Request::Produce(_) => "produce",
         Request::Fetch(_) => "fetch",
         Request::ListOffsets(_) => "list_offsets",
+        Request::DeleteRecords(_) => "delete_records",
         Request::Metadata(_) => "metadata",
         Request::InitProducerId(_) => "init_producer_id",
         Request::Register(_) => "register",

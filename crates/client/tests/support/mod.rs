@@ -4,6 +4,7 @@
 
 mod broker;
 mod log;
+mod offsets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -2,7 +2,7 @@
 
 use yak_model::api::{LogProof, RegisterBroker, Registered, Rejection};
 use yak_model::config::FlushMode;
-use yak_model::limits::MAX_LABEL_LEN;
+use yak_model::limits::{MAX_BROKERS, MAX_LABEL_LEN};
 use yak_model::metadata::{BrokerRegistration, MetadataRecord, PartitionRecord};
 use yak_model::{BrokerEpoch, DirectoryId, ErrorCode};
 
@@ -29,6 +29,11 @@ impl Decide for RegisterBroker {
         let known = draft.image().broker(self.broker_id).map(|broker| &broker.registration);
         if let Some(same) = known.filter(|known| known.incarnation_id == self.incarnation_id) {
             return Ok(Registered { broker_epoch: same.broker_epoch, cluster_id });
+        }
+        if known.is_none() && draft.image().brokers().count() >= MAX_BROKERS {
+            let message =
+                format!("a cluster has at most {MAX_BROKERS} brokers, those that are gone included");
+            return Err(Rejection::new(ErrorCode::PolicyViolation, message));
         }
         let which = if known.is_some() { "new incarnation" } else { "first time" };
         let (id, host, port) = (self.broker_id, &self.host, self.port);

@@ -199,7 +199,7 @@ impl Sessions {
             return;
         }
         if asked.closed {
-            session.lost_connection = true;
+            session.detach(now_ms);
             return;
         }
         session.attach(now_ms, connection, self.config);
@@ -267,8 +267,7 @@ impl Sessions {
         if session.broker_epoch != heartbeat.broker_epoch {
             return Err(stale(*broker_id));
         }
-        session.heartbeat_ms = Some(now_ms);
-        session.deadline_ms = now_ms + self.config.timeout_ms;
+        session.beat(now_ms, self.config);
         if session.may_be_unfenced(heartbeat.recovered, heartbeat.applied) {
             session.asked = Some(Asked::Unfence);
             let (broker_id, broker_epoch) = (*broker_id, session.broker_epoch);
@@ -287,8 +286,7 @@ impl Sessions {
         }
         let found = self.sessions.iter_mut().find(|(_, session)| session.connection == Some(connection));
         let Some((broker_id, session)) = found else { return };
-        session.connection = None;
-        session.lost_connection = true;
+        session.detach(now_ms);
         if session.is_judged() && session.suspend(now_ms, self.config) {
             self.effects.push_back(Effect::Suspended(*broker_id));
         }
@@ -301,7 +299,7 @@ impl Sessions {
             let known = self.sessions.get(&broker.id());
             if known.is_none_or(|known| known.broker_epoch != broker.epoch()) {
                 let was_suspended = known.is_some_and(|known| known.suspended);
-                let session = Session::new(broker, image.index(), now_ms + self.config.timeout_ms);
+                let session = Session::new(broker, image.index(), now_ms, self.config);
                 self.sessions.insert(broker.id(), session);
                 if was_suspended {
                     self.effects.push_back(Effect::Restored(broker.id()));
@@ -344,7 +342,7 @@ impl Sessions {
         self.ticked_ms = now_ms;
         for (broker_id, session) in self.sessions.iter_mut().filter(|(_, session)| session.is_judged()) {
             session.move_deadlines(late_ms, now_ms, self.config);
-            let Some(reason) = session.death(now_ms, self.config) else { continue };
+            let Some(reason) = session.death(now_ms) else { continue };
             session.asked = Some(Asked::Fence);
             let (broker_id, broker_epoch) = (*broker_id, session.broker_epoch);
             self.effects.push_back(Effect::Fence { broker_id, broker_epoch, reason });

@@ -26,6 +26,10 @@ pub(super) struct Session {
     /// It had a connection to this process, which closed.
     pub(super) lost_connection: bool,
     pub(super) heartbeat_ms: Option<u64>,
+    /// Since when nothing was heard of it: its last heartbeat, or what is as good as one.
+    heard_ms: u64,
+    /// When its connection closed.
+    closed_ms: u64,
     /// When it is dead without another heartbeat.
     pub(super) deadline_ms: u64,
     /// When it is dead unless it resumes.
@@ -36,7 +40,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(broker: &Broker, index: MetadataIndex, deadline_ms: u64) -> Self {
+    /// It has a whole session time from now on.
+    pub(super) fn new(broker: &Broker, index: MetadataIndex, now_ms: u64, config: SessionConfig) -> Self {
         Self {
             broker_epoch: broker.epoch(),
             incarnation_id: broker.registration.incarnation_id,
@@ -45,7 +50,9 @@ impl Session {
             connection: None,
             lost_connection: false,
             heartbeat_ms: None,
-            deadline_ms,
+            heard_ms: now_ms,
+            closed_ms: now_ms,
+            deadline_ms: now_ms + config.timeout_ms,
             grace_until_ms: None,
             suspended: false,
             required: index,
@@ -65,8 +72,23 @@ impl Session {
     pub(super) fn attach(&mut self, now_ms: u64, connection: ConnectionId, config: SessionConfig) {
         self.connection = Some(connection);
         self.lost_connection = false;
+        self.heard_ms = now_ms;
         self.deadline_ms = now_ms + config.timeout_ms;
         self.grace_until_ms = None;
+    }
+
+    /// It says that it lives.
+    pub(super) fn beat(&mut self, now_ms: u64, config: SessionConfig) {
+        self.heartbeat_ms = Some(now_ms);
+        self.heard_ms = now_ms;
+        self.deadline_ms = now_ms + config.timeout_ms;
+    }
+
+    /// Has no connection from now on.
+    pub(super) fn detach(&mut self, now_ms: u64) {
+        self.connection = None;
+        self.lost_connection = true;
+        self.closed_ms = now_ms;
     }
 
     /// Begins the grace. Returns whether that is news.
@@ -98,11 +120,11 @@ impl Session {
         self.grace_until_ms = self.grace_until_ms.map(|until| moved(until, config.grace_ms));
     }
 
-    /// Why it is dead, if it is.
-    pub(super) fn death(&self, now_ms: u64, config: SessionConfig) -> Option<String> {
+    /// Why it is dead, if it is: with the time that really passed, which is what a reader of the journal asks for.
+    pub(super) fn death(&self, now_ms: u64) -> Option<String> {
         if self.grace_until_ms.is_some_and(|until| now_ms >= until) {
-            return Some(format!("connection closed and not resumed within {} ms", config.grace_ms));
+            return Some(format!("connection closed and not resumed within {} ms", now_ms - self.closed_ms));
         }
-        (now_ms >= self.deadline_ms).then(|| format!("no heartbeat for {} ms", config.timeout_ms))
+        (now_ms >= self.deadline_ms).then(|| format!("no heartbeat for {} ms", now_ms - self.heard_ms))
     }
 }

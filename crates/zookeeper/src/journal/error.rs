@@ -50,6 +50,14 @@ pub enum JournalError {
         /// What is wrong with it.
         fault: String,
     },
+    /// The file is whole and was written by another version of this software.
+    #[error("{}:1: {fault}", path.display())]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Which version it has, and which is read.
+        fault: String,
+    },
 }
 
 /// Why lines were not written.

@@ -10,7 +10,7 @@ use yak_model::{ClusterId, MetadataIndex};
 use yak_protocol::journal::{Header, encode_header};
 
 use super::compact::{prepare, put_in_place};
-use super::scan::{Cut, Damage, Scan, scan};
+use super::scan::{Cut, Damage, Place, Scan, scan};
 use super::{Journal, JournalError, files};
 use crate::Options;
 
@@ -47,7 +47,7 @@ impl Journal {
         let at_folder = |action| fault(dir.as_ref(), folder, action);
         make(dir.as_ref(), folder).map_err(at_folder("create"))?;
         let lock = dir.lock(&folder.join(".lock")).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => JournalError::InUse(dir.path().join(folder)),
+            io::ErrorKind::WouldBlock => JournalError::InUse(absolute(dir.as_ref(), folder)),
             _ => at_folder("lock")(error),
         })?;
         files::remove_temporary(dir.as_ref(), folder).map_err(at_folder("clear"))?;
@@ -108,15 +108,21 @@ pub(super) fn fault<'a>(
     path: &'a Path,
     action: &'static str,
 ) -> impl FnOnce(io::Error) -> JournalError + 'a {
-    move |source| JournalError::Io { action, path: dir.path().join(path), source }
+    move |source| JournalError::Io { action, path: absolute(dir, path), source }
+}
+
+/// A path within the directory as a person can use it; the empty one is the directory itself.
+fn absolute(dir: &dyn Dir, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { dir.path().to_owned() } else { dir.path().join(path) }
 }
 
 fn damaged(path: PathBuf, damage: Damage) -> JournalError {
-    let Damage { line, offset, fault, at_start } = damage;
-    if at_start {
-        return JournalError::DamagedStart { path, line, fault };
+    let Damage { line, offset, fault, place } = damage;
+    match place {
+        Place::Line => JournalError::Damaged { path, line, offset: offset as u64, fault },
+        Place::Start => JournalError::DamagedStart { path, line, fault },
+        Place::Version => JournalError::OtherVersion { path, fault },
     }
-    JournalError::Damaged { path, line, offset: offset as u64, fault }
 }
 
 fn read(dir: &dyn Dir, path: &Path) -> io::Result<(Arc<dyn File>, Vec<u8>)> {

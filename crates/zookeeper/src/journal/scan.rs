@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use yak_core::image::{Elections, Image};
 use yak_model::MetadataIndex;
 use yak_model::metadata::JournalLine;
-use yak_protocol::journal::{Header, decode_header, decode_line};
+use yak_protocol::journal::{Header, LineFault, decode_header, decode_line};
 
 /// What a file says.
 #[derive(Debug)]
@@ -40,8 +40,18 @@ pub(super) struct Damage {
     pub(super) line: u64,
     pub(super) offset: usize,
     pub(super) fault: String,
-    /// It is in the header or in the image, which are put in place whole.
-    pub(super) at_start: bool,
+    pub(super) place: Place,
+}
+
+/// What a fault tells of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A line was damaged, and those before it are whole.
+    Line,
+    /// The header or the image was damaged, which are put in place whole.
+    Start,
+    /// Nothing was damaged: the header is whole and of another version of the format.
+    Version,
 }
 
 /// The lines of a file with their numbers and places.
@@ -81,8 +91,8 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 impl RawLine<'_> {
-    fn damage(&self, fault: impl ToString, at_start: bool) -> Damage {
-        Damage { line: self.number, offset: self.start, fault: fault.to_string(), at_start }
+    fn damage(&self, fault: impl ToString, place: Place) -> Damage {
+        Damage { line: self.number, offset: self.start, fault: fault.to_string(), place }
     }
 }
 
@@ -112,13 +122,13 @@ pub(super) fn scan(bytes: &[u8]) -> Result<Scan, Damage> {
             }
             Err(fault) => {
                 if !is_unfinished(&raw, &bytes[raw.start..], scan.image.index().next()) {
-                    return Err(raw.damage(fault, false));
+                    return Err(raw.damage(fault, Place::Line));
                 }
                 scan.torn_line = Some(raw.number);
                 break;
             }
         };
-        apply(&mut scan, &line).map_err(|fault| raw.damage(fault, false))?;
+        apply(&mut scan, &line).map_err(|fault| raw.damage(fault, Place::Line))?;
         unsynced.retain(|(index, _)| *index > line.synced);
         unsynced.push((line.index, raw.start));
         scan.end = raw.end;
@@ -136,17 +146,22 @@ fn apply(scan: &mut Scan, line: &JournalLine) -> Result<(), String> {
 fn read_start(lines: &mut Lines<'_>) -> Result<(Header, Image), Damage> {
     let nothing = RawLine { text: b"", number: 1, start: 0, end: 0, terminated: false };
     let first = lines.next().unwrap_or(nothing);
-    let header = decode_header(first.text).map_err(|fault| first.damage(fault, true))?;
+    let header = decode_header(first.text).map_err(|fault| {
+        let other_version = matches!(fault, LineFault::Version { .. });
+        first.damage(fault, if other_version { Place::Version } else { Place::Start })
+    })?;
     let mut image = Image::default();
     let Some(span) = header.image else { return Ok((header, image)) };
     for _ in 0..span.lines {
-        let Some(raw) = lines.next() else { return Err(first.damage("its image is not complete", true)) };
-        let line = decode_line(raw.text).map_err(|fault| raw.damage(fault, true))?;
+        let Some(raw) = lines.next() else {
+            return Err(first.damage("its image is not complete", Place::Start));
+        };
+        let line = decode_line(raw.text).map_err(|fault| raw.damage(fault, Place::Start))?;
         if line.index != span.index {
-            return Err(raw.damage("it does not belong to the image", true));
+            return Err(raw.damage("it does not belong to the image", Place::Start));
         }
         for record in &line.records {
-            image.apply(record).map_err(|fault| raw.damage(fault, true))?;
+            image.apply(record).map_err(|fault| raw.damage(fault, Place::Start))?;
         }
     }
     image.set_index(span.index);

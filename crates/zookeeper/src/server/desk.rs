@@ -20,8 +20,8 @@ use tokio::task::yield_now;
 use yak_core::controller::{FenceBroker, Operation};
 use yak_core::sessions::{Effect, SessionConfig, SessionState, Sessions};
 use yak_model::api::{
-    ClientPresence, ConnectionId, Heartbeat, HeartbeatReply, OpenSession, Rejection, ResumeSession,
-    SessionOpened, UnfenceBroker,
+    ClientPresence, ConnectionId, Heartbeat, HeartbeatReply, OpenSession, RegisterBroker, Rejection,
+    ResumeSession, SessionOpened, UnfenceBroker,
 };
 use yak_model::{BrokerEpoch, BrokerId, ErrorCode, MetadataIndex, ReplicationKey};
 
@@ -131,6 +131,19 @@ impl Desk {
         Err(Rejection::new(ErrorCode::ClusterAuthorizationFailed, message))
     }
 
+    /// What a broker of another cluster has seen says nothing about this journal.
+    fn check_cluster(&self, registration: &RegisterBroker) -> Result<(), Rejection> {
+        let ours = self.handle.image().cluster_id();
+        match registration.cluster_id.filter(|theirs| *theirs != ours) {
+            None => Ok(()),
+            Some(theirs) => {
+                let broker_id = registration.broker_id;
+                let message = format!("broker {broker_id} belongs to cluster {theirs}, this is {ours}");
+                Err(Rejection::new(ErrorCode::InconsistentClusterId, message))
+            }
+        }
+    }
+
     /// Registers a process and begins its session on this connection. To be run to its end even if the connection
     /// ends, so that the registration is not under way for ever.
     pub(super) async fn register(
@@ -138,6 +151,8 @@ impl Desk {
         connection: ConnectionId,
         request: OpenSession,
     ) -> Result<SessionOpened, Rejection> {
+        self.check_secret(request.secret.as_deref())?;
+        self.check_cluster(&request.registration)?;
         self.seen(request.seen, request.secret.as_deref())?;
         let registration = request.registration;
         let process = (registration.broker_id, registration.incarnation_id);

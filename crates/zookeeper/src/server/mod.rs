@@ -45,7 +45,7 @@ use yak_model::ClusterId;
 use yak_net::{BindError, Budget, ConnectionLimits, Host, Listener};
 
 use crate::feed::Feed;
-use crate::{Ended, Options, StartError, Zookeeper};
+use crate::{Ended, JournalError, Options, StartError, Zookeeper};
 
 /// Largest request line: a change may name as many partitions as one request may.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -123,8 +123,15 @@ impl ServeError {
             Self::Bind(error) if error.reason.kind() == io::ErrorKind::AddrInUse => {
                 Some("is another zookeeper running? --port takes another port, 0 any free one".to_owned())
             }
-            Self::Start(StartError::Journal(crate::JournalError::InUse(_))) => {
+            Self::Start(StartError::Journal(JournalError::InUse(_))) => {
                 Some("a zookeeper is running with this directory; --data takes another one".to_owned())
+            }
+            Self::Start(StartError::Journal(JournalError::OtherVersion { .. })) => Some(
+                "start the version of yak-zookeeper that wrote it, or --data with another directory"
+                    .to_owned(),
+            ),
+            Self::Directory { .. } => {
+                Some("choose a directory that you may write to, with --data or dataDir".to_owned())
             }
             _ => None,
         }
@@ -147,7 +154,12 @@ impl Server {
     /// # Errors
     /// The directory is in use, the journal damaged, the port taken.
     pub fn start(options: ServerOptions) -> Result<Self, ServeError> {
-        let at_data = |reason| ServeError::Directory { path: options.data.clone(), reason };
+        let at_data = |reason: io::Error| {
+            // The directory's being there would be none: something else is.
+            let in_the_way = reason.kind() == io::ErrorKind::AlreadyExists;
+            let reason = if in_the_way { io::Error::other("it is not a directory") } else { reason };
+            ServeError::Directory { path: options.data.clone(), reason }
+        };
         let dir = RealDir::create(&options.data).map_err(at_data)?;
         Self::start_in(Arc::new(dir), options)
     }
@@ -155,7 +167,8 @@ impl Server {
     /// The same in a directory that is there, whatever it is.
     fn start_in(dir: Arc<dyn Dir>, options: ServerOptions) -> Result<Self, ServeError> {
         let ServerOptions { host, port, data, options: journal, sessions, secret, .. } = options;
-        let journal = Options { folder: PathBuf::new(), feed_bytes: FEED_BYTES, ..journal };
+        let journal =
+            Options { folder: PathBuf::new(), feed_bytes: FEED_BYTES, tell_changes: true, ..journal };
         let at_data = |reason| ServeError::Directory { path: data, reason };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = {

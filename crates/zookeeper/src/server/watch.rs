@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use yak_core::image::Image;
@@ -22,8 +22,6 @@ use yak_protocol::{RequestId, WatchEvent, encode_error, encode_watch_event};
 
 use super::desk::Desk;
 use crate::feed::Feed;
-use crate::journal::encode_image;
-use crate::worker::{TERM, wall_clock};
 
 /// How often a watcher who wants events is told that the zookeeper is there.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
@@ -43,6 +41,8 @@ pub(super) struct WatchStream {
     told: BTreeSet<BrokerId>,
     /// The last line that was sent; `None` before the beginning.
     at: Option<MetadataIndex>,
+    /// What is left to be sent of the image up to there.
+    image: Bytes,
     alive_at: Instant,
     ended: bool,
 }
@@ -51,7 +51,8 @@ impl WatchStream {
     pub(super) fn new(id: Option<RequestId>, request: Watch, desk: Arc<Desk>, feed: Arc<Feed>) -> Self {
         let (images, suspended) = (desk.handle().subscribe(), desk.suspended());
         let (told, alive_at) = (BTreeSet::new(), Instant::now());
-        Self { id, request, desk, feed, images, suspended, told, at: None, alive_at, ended: false }
+        let image = Bytes::new();
+        Self { id, request, desk, feed, images, suspended, told, at: None, image, alive_at, ended: false }
     }
 
     /// Appends what there is to be sent now.
@@ -60,20 +61,26 @@ impl WatchStream {
         self.images.mark_unchanged();
         self.suspended.mark_unchanged();
         self.desk.refuse_if_older()?;
-        let at = match self.at {
-            Some(at) => at,
-            None => self.begin(out)?,
-        };
-        let at = self.feed.read(at, CHUNK_BYTES, out).unwrap_or_else(|| self.begin_anew(out));
-        self.at = Some(at);
-        if self.request.events {
+        if self.image.is_empty() {
+            let at = match self.at {
+                Some(at) => at,
+                None => self.begin(out)?,
+            };
+            // What a beginning left to be sent comes first.
+            let read = if self.image.is_empty() { self.feed.read(at, CHUNK_BYTES, out) } else { Some(at) };
+            self.at = Some(read.unwrap_or_else(|| self.begin_anew()));
+        }
+        if !self.image.is_empty() {
+            let chunk = self.image.split_to(self.image.len().min(CHUNK_BYTES));
+            out.extend_from_slice(&chunk);
+        } else if let (true, Some(at)) = (self.request.events, self.at) {
             self.append_events(at, out);
         }
         Ok(())
     }
 
     /// The header, and where the lines go on after it.
-    fn begin(&self, out: &mut BytesMut) -> Result<MetadataIndex, Rejection> {
+    fn begin(&mut self, out: &mut BytesMut) -> Result<MetadataIndex, Rejection> {
         let image = self.desk.handle().image();
         let after = self.request.after.unwrap_or_default();
         if after > image.index() {
@@ -83,7 +90,7 @@ impl WatchStream {
         }
         // With no bytes at all to be read this asks whether the lines are kept.
         if self.feed.read(after, 0, &mut BytesMut::new()).is_none() {
-            return Ok(self.begin_anew(out));
+            return Ok(self.begin_anew());
         }
         let mut header = Vec::new();
         encode_header(&Header { cluster_id: image.cluster_id(), image: None }, &mut header);
@@ -91,10 +98,10 @@ impl WatchStream {
         Ok(after)
     }
 
-    /// A header with the present image.
-    fn begin_anew(&self, out: &mut BytesMut) -> MetadataIndex {
+    /// A header with the present image is to be sent next, piece by piece.
+    fn begin_anew(&mut self) -> MetadataIndex {
         let image = self.desk.handle().image();
-        out.extend_from_slice(&encode_image(image.cluster_id(), &image, TERM, wall_clock()));
+        self.image = self.feed.image_text(&image);
         image.index()
     }
 

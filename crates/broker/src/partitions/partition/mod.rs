@@ -19,7 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use yak_core::partition::{Acknowledged, ProduceOutcome, ProduceRequest, Replica, ReplicaIdentity, Token};
+use yak_core::partition::{
+    Acknowledged, ProduceOutcome, ProduceRequest, Replica, ReplicaIdentity, Role, Token,
+};
 use yak_log::{Log, LogConfig, LogReader};
 use yak_model::api::Rejection;
 use yak_model::metadata::PartitionRecord;
@@ -203,6 +205,19 @@ impl Partition {
     /// Why it is offline, if it is.
     pub(crate) fn failure(&self) -> Option<String> {
         self.lock().replica.failure().map(str::to_owned)
+    }
+
+    /// This broker is no replica any more, by this record: who waits is told so, as is whoever comes from now on, and
+    /// the log is given back.
+    pub(crate) fn leave(&self, record: &PartitionRecord) -> Option<Log> {
+        let mut state = self.lock();
+        state.replica.handle_partition_record(self.clock.now_ms(), record);
+        if state.replica.role() != Role::Offline {
+            state.replica.handle_log_failed("the partition was closed");
+        }
+        let log = state.replica.log_mut().close();
+        self.publish(state);
+        log
     }
 
     /// Ends it: readers and waiting produces are turned away, and the log is given back.

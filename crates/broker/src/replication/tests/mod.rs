@@ -1,12 +1,14 @@
 //! Replication between brokers over real sockets: what leaders count, what followers have, who is turned away.
 
+mod damage;
 mod forged;
+mod removal;
 pub(crate) mod rig;
 
 use yak_model::api::{Acks, IsrProposal};
 use yak_model::{Offset, PartitionIndex};
 
-use self::rig::{Node, Rig, create_topic, numbers, topic, until};
+use self::rig::{Node, Rig, numbers, topic, until};
 
 /// Records that are enough for several segments of 4 KiB.
 const MANY: usize = 300;
@@ -184,30 +186,4 @@ async fn a_leader_goes_on_without_a_follower_that_lags() {
     assert_eq!(numbers(&rig.record(0).in_sync_replicas), [id]);
     assert_ne!(IsrProposal::UNKNOWN_EPOCH, leader.broker.epoch());
     assert!(leader.broker.image().topic(&topic()).is_some());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_broker_heals_the_wanted_factor_and_who_gave_way_follows_no_more() {
-    let rig = Rig::new(&["default.replication.factor=2"]);
-    let first = rig.start(1).await;
-    create_topic(&first, 1, None, &[("flush", "sync"), ("min.insync.replicas", "1")]).await;
-    fill(&first, 0, 20).await;
-    // It is added, and never gets there: nobody sends it anything.
-    let second = rig.start_with(2, yak_model::ReplicationKey::from_random([8; 16])).await;
-    until("broker 2 is being added", || numbers(&rig.record(0).adding_replicas) == [2]).await;
-    until("broker 2 follows", || {
-        let hosted = second.broker.partition(&topic(), PartitionIndex::new(0));
-        hosted.is_ok_and(|partition| partition.following().is_some())
-    })
-    .await;
-    rig.fence(&second).await;
-    let third = rig.start(3).await;
-    until("broker 3 is a replica in sync", || {
-        let record = rig.record(0);
-        numbers(&record.replicas) == [1, 3] && numbers(&record.in_sync_replicas) == [1, 3]
-    })
-    .await;
-    assert_eq!(third.end(0), Offset::new(20));
-    assert_eq!(rig.log_bytes(3, 0), rig.log_bytes(1, 0), "INV-1");
-    until("broker 2 knows that it is no replica", || second.partition(0).following().is_none()).await;
 }

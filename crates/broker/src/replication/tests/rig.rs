@@ -1,8 +1,9 @@
 //! Several brokers in one process, over real sockets and directories, with one zookeeper between them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -46,6 +47,8 @@ pub(crate) struct Rig {
     zookeeper: Zookeeper,
     pub(crate) key: ReplicationKey,
     overrides: Vec<String>,
+    /// What each broker proved with its last registration.
+    proofs: Mutex<BTreeMap<i32, LogProof>>,
 }
 
 /// A running broker. Dropping its tasks without a word is its crash.
@@ -67,26 +70,38 @@ impl Rig {
         let zookeeper = Zookeeper::start(home, options).expect("a zookeeper");
         let key = ReplicationKey::from_random([7; 16]);
         let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
-        Self { directory, zookeeper, key, overrides }
+        Self { directory, zookeeper, key, overrides, proofs: Mutex::default() }
+    }
+
+    /// What a broker proved of its logs with its last registration.
+    pub(crate) fn proof(&self, id: i32) -> LogProof {
+        self.proofs.lock().expect("no panic")[&id]
     }
 
     pub(crate) fn handle(&self) -> Handle {
         self.zookeeper.handle()
     }
 
-    fn path(&self, id: i32) -> PathBuf {
+    /// A broker's directory.
+    pub(crate) fn path(&self, id: i32) -> PathBuf {
         self.directory.path().join(format!("broker-{id}"))
     }
 
     /// The bytes of a partition's log files, in order.
     pub(crate) fn log_bytes(&self, id: i32, partition: i32) -> Vec<u8> {
+        self.log_files(id, partition).into_iter().flat_map(|(_, bytes)| bytes).collect()
+    }
+
+    /// A partition's log files, names and bytes, in order.
+    pub(crate) fn log_files(&self, id: i32, partition: i32) -> Vec<(String, Vec<u8>)> {
         let path = self.path(id).join(format!("t-{partition}"));
         let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
         let mut files: Vec<PathBuf> =
             std::fs::read_dir(path).expect("a log").map(|entry| entry.expect("readable").path()).collect();
         files.retain(is_log);
         files.sort();
-        files.iter().flat_map(|file| std::fs::read(file).expect("readable")).collect()
+        let name = |file: &Path| file.file_name().expect("a file").to_string_lossy().into_owned();
+        files.iter().map(|file| (name(file), std::fs::read(file).expect("readable"))).collect()
     }
 
     /// Starts a broker on what its directory has.
@@ -104,9 +119,11 @@ impl Rig {
         let directory = Arc::new(LogDirectory::open(dir, options).expect("a log directory"));
         let partitions =
             Partitions::new(config.config.node_id, Arc::clone(&directory), &config.config, clock);
-        partitions.open(&handle.image()).expect("logs");
+        let opened = partitions.open(&handle.image()).expect("logs");
         let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
         let address = listener.address();
+        let proof = LogProof { undamaged: opened.offline == 0, page_cache_kept: true };
+        self.proofs.lock().expect("no panic").insert(id, proof);
         let registration = RegisterBroker {
             broker_id: config.config.node_id,
             incarnation_id: IncarnationId::from_random(random::bytes()),
@@ -115,7 +132,7 @@ impl Rig {
             host: "127.0.0.1".to_owned(),
             port: address.port(),
             rack: None,
-            proof: LogProof { undamaged: true, page_cache_kept: true },
+            proof,
         };
         let broker_id = config.config.node_id;
         let registered = handle.submit(registration).await.expect("registered");

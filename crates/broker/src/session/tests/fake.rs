@@ -41,6 +41,8 @@ pub(crate) struct State {
     /// What is answered to every resumption, if not a session.
     pub(crate) no_resumption: Option<Rejection>,
     pub(crate) registered: Vec<OpenSession>,
+    /// What was said to have been seen of the journal, and the secret shown with it.
+    pub(crate) asked: Vec<(MetadataIndex, Option<String>)>,
     pub(crate) resumed: u32,
     pub(crate) heartbeats: u32,
     /// Connections so far.
@@ -73,6 +75,7 @@ impl Fake {
             refusals: VecDeque::new(),
             no_resumption: None,
             registered: Vec::new(),
+            asked: Vec::new(),
             resumed: 0,
             heartbeats: 0,
             accepted: 0,
@@ -195,14 +198,19 @@ impl State {
 
     fn answer(&mut self, request: ControllerRequest) -> BytesMut {
         match request {
-            ControllerRequest::Status(_) => reply(Ok(ZookeeperReport {
-                cluster_id: self.cluster_id,
-                version: "test".to_owned(),
-                index: self.index(),
-                journal: String::new(),
-                brokers: Vec::new(),
-                leaderless: Vec::new(),
-            })),
+            ControllerRequest::Status(status) => {
+                if let Some(seen) = status.seen {
+                    self.asked.push((seen, status.secret));
+                }
+                reply(Ok(ZookeeperReport {
+                    cluster_id: self.cluster_id,
+                    version: "test".to_owned(),
+                    index: self.index(),
+                    journal: String::new(),
+                    brokers: Vec::new(),
+                    leaderless: Vec::new(),
+                }))
+            }
             ControllerRequest::RegisterBroker(open) => reply(self.register(open)),
             ControllerRequest::ResumeBroker(resume) => {
                 let refused = self.no_resumption.clone();

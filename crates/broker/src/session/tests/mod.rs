@@ -11,6 +11,7 @@ use fake::{Fake, cluster};
 use tempfile::TempDir;
 use yak_core::controller::CreateTopics;
 use yak_model::api::{self, LogProof, OpenSession, RegisterBroker, Rejection, SessionOpened, TopicDefaults};
+use yak_model::config::{ConfigKind, ConfigValue, Secret};
 use yak_model::{BrokerId, ClusterId, DirectoryId, ErrorCode, IncarnationId, MetadataIndex, TopicId};
 use yak_protocol::WatchEvent;
 use yak_zookeeper::{Ended, Handle};
@@ -46,6 +47,7 @@ impl Rig {
             zookeepers: vec![fake.endpoint.clone()],
             broker_id: ME,
             cluster_id,
+            secret: secret(),
             operations: Operations::open(directory.path()).expect("opens"),
             membership: Arc::clone(&membership),
             stuck: Stuck(Box::new(move || hangs.load(Ordering::Relaxed))),
@@ -73,6 +75,14 @@ impl Rig {
 
     fn has_lease(&self) -> bool {
         self.membership.lease_until_ms() > self.clock.now_ms()
+    }
+}
+
+/// What every broker of these tests shows.
+fn secret() -> Secret {
+    match ConfigKind::Secret.parse("open sesame") {
+        Ok(ConfigValue::Secret(secret)) => secret,
+        other => unreachable!("not a secret: {other:?}"),
     }
 }
 
@@ -108,6 +118,15 @@ async fn a_broker_registers_is_unfenced_and_holds_its_lease() {
     assert!(rig.membership.heartbeat_age_ms().is_some());
     let seen = rig.fake.state().registered[0].clone();
     assert_eq!(seen, registration());
+}
+
+#[tokio::test]
+async fn whoever_looks_at_the_journal_shows_the_secret() {
+    let rig = Rig::new().await;
+    rig.session.caught_up().await.expect("there is a zookeeper");
+    let asked = rig.fake.state().asked.clone();
+    let shows = |(_, secret): &(MetadataIndex, Option<String>)| secret.as_deref() == Some("open sesame");
+    assert!(!asked.is_empty() && asked.iter().all(shows), "{asked:?}");
 }
 
 #[tokio::test]
@@ -156,13 +175,18 @@ async fn a_hanging_disk_withholds_heartbeats() {
     let told = rig.fake.state().heartbeats;
     rig.stuck.store(false, Ordering::Relaxed);
     until("the lease is back", || rig.has_lease()).await;
-    assert!(rig.fake.state().heartbeats > told);
+    // The lease may have come back by an answer that was late; heartbeats go on only now.
+    until("heartbeats go on", || rig.fake.state().heartbeats > told).await;
 }
 
 #[tokio::test]
 async fn whoever_is_refused_for_now_keeps_trying() {
     let rig = Rig::new().await;
-    for code in [ErrorCode::DuplicateBrokerRegistration, ErrorCode::InvalidRegistration] {
+    for code in [
+        ErrorCode::DuplicateBrokerRegistration,
+        ErrorCode::InvalidRegistration,
+        ErrorCode::ClusterAuthorizationFailed,
+    ] {
         rig.fake.state().refusals.extend([Rejection::new(code, "not yet"), Rejection::new(code, "not yet")]);
     }
     rig.join().await;
@@ -172,12 +196,12 @@ async fn whoever_is_refused_for_now_keeps_trying() {
 #[tokio::test]
 async fn whoever_is_refused_for_good_ends_and_says_why() {
     let rig = Rig::new().await;
-    let refusal = Rejection::new(ErrorCode::ClusterAuthorizationFailed, "the cluster has a secret");
+    let refusal = Rejection::new(ErrorCode::InconsistentClusterId, "this is another cluster");
     rig.fake.state().refusals.push_back(refusal);
     let ended = rig.session.register(registration()).await.expect_err("refused");
     assert!(matches!(ended, Ended::Session(_)));
     let said = ended.to_string();
-    assert!(said.contains("refused broker 1: the cluster has a secret"), "{said}");
+    assert!(said.contains("refused broker 1: this is another cluster"), "{said}");
 }
 
 #[tokio::test]
@@ -198,6 +222,11 @@ async fn the_zookeeper_of_another_cluster_is_refused() {
     let rig = Rig::with(fake, tempfile::tempdir().expect("a directory"), Some(other));
     let said = rig.session.caught_up().await.expect_err("another cluster").to_string();
     assert!(said.contains(&other.to_string()) && said.contains(&cluster().to_string()), "{said}");
+    assert_eq!(
+        rig.fake.state().asked,
+        [],
+        "nor is it told what another cluster's journal has, or the secret"
+    );
 }
 
 #[tokio::test]

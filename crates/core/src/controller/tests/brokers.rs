@@ -1,5 +1,7 @@
 //! Coming and going of brokers: registration, fencing, unfencing.
 
+use yak_model::limits::MAX_BROKERS;
+
 use super::*;
 
 #[test]
@@ -24,6 +26,20 @@ fn the_same_process_asking_again_keeps_its_registration() {
     let lines = rig.lines.len();
     assert_eq!(rig.submit(registration).unwrap(), first);
     assert_eq!(rig.lines.len(), lines, "nothing changed");
+    assert!(rig.image().is_live(BrokerId::new(1)));
+}
+
+#[test]
+fn a_flood_of_registrations_ends_at_a_limit_and_those_who_are_there_go_on() {
+    let mut rig = Rig::new();
+    let most = i32::try_from(MAX_BROKERS).unwrap();
+    (1..=most).for_each(|id| _ = rig.register(id));
+    let registration = rig.registration(i32::MAX);
+    let refused = rig.submit(registration).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::PolicyViolation);
+    assert!(refused.message.contains("at most 1000 brokers"), "{refused}");
+    rig.register(1);
+    rig.unfence(1);
     assert!(rig.image().is_live(BrokerId::new(1)));
 }
 

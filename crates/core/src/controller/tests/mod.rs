@@ -195,7 +195,9 @@ fn rebuilt(image: &Image) -> Image {
 
 /// The one directory of a broker.
 fn home(id: i32) -> DirectoryId {
-    DirectoryId::from_random([100 + u8::try_from(id).unwrap(); 16])
+    let mut bytes = [100; 16];
+    bytes[..4].copy_from_slice(&id.to_le_bytes());
+    DirectoryId::from_random(bytes)
 }
 
 fn name(topic: &str) -> TopicName {

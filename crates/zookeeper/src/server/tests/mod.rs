@@ -1,6 +1,7 @@
 //! The server over real sockets, its journal on a disk in memory.
 
 mod changes;
+mod hostile;
 mod refusals;
 mod rig;
 mod sessions;

@@ -91,9 +91,12 @@ fn a_broker_of_another_cluster_is_refused() {
     let server = Running::start(&MemDir::new());
     let mut process = Process::new(1);
     process.request.registration.cluster_id = Some(ClusterId::from_random([9; 16]));
+    // What it saw of its own cluster's journal is nothing to this one.
+    process.request.seen = MetadataIndex::new(1_000);
     let refused = process.register(&mut server.peer()).unwrap_err();
     assert_eq!(refused.code, ErrorCode::InconsistentClusterId);
     process.request.registration.cluster_id = None;
+    process.request.seen = MetadataIndex::new(0);
     process.register(&mut server.peer()).expect("a refusal leaves nothing behind");
     server.stop().unwrap();
 }

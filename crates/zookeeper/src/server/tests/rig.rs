@@ -108,11 +108,19 @@ impl Peer {
         self.lines.get_mut().write_all(lines).unwrap();
     }
 
+    pub(super) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.lines.get_mut().write_all(bytes)
+    }
+
     /// The next line without its line break; `None` at the end.
     pub(super) fn line(&mut self) -> Option<String> {
+        self.try_line().unwrap()
+    }
+
+    pub(super) fn try_line(&mut self) -> std::io::Result<Option<String>> {
         let mut line = String::new();
-        let count = self.lines.read_line(&mut line).unwrap();
-        (count > 0).then(|| line.strip_suffix('\n').unwrap().to_owned())
+        let count = self.lines.read_line(&mut line)?;
+        Ok((count > 0).then(|| line.strip_suffix('\n').unwrap().to_owned()))
     }
 
     pub(super) fn ask(&mut self, line: &str) -> String {
