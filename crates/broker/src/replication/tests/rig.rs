@@ -83,6 +83,13 @@ impl Rig {
     }
 
     /// A broker's directory.
+    /// Ends the zookeeper. The directories go with what is returned.
+    pub(crate) async fn end_zookeeper(self) -> tempfile::TempDir {
+        let ended = self.zookeeper.shutdown().await;
+        assert!(ended.is_in_order(), "{ended:?}");
+        self.directory
+    }
+
     pub(crate) fn path(&self, id: i32) -> PathBuf {
         self.directory.path().join(format!("broker-{id}"))
     }
