@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -225,6 +226,12 @@ impl Cluster {
     pub fn wait_ready(&mut self, id: i32) -> Value {
         let log = self.stderr_path(&format!("broker-{id}"));
         self.brokers.get_mut(&id).expect("was started").wait_ready(&log)
+    }
+
+    /// When a broker said that it is ready, if it has.
+    #[must_use]
+    pub fn ready_at(&self, id: i32) -> Option<Instant> {
+        self.brokers.get(&id)?.ready_at()
     }
 
     /// Starts a broker again and waits until it is ready.
