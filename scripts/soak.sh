@@ -5,17 +5,18 @@
 #
 # Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), failover
 # (kill -9 and SIGSTOP of the brokers of a cluster under load; a round takes about a quarter of an hour), power (power cuts
-# of a whole cluster; needs root), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
-# last belongs into docs/soak.md. A round is as large as YAK_KILLS, YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS and
-# YAK_POWER_CUTS say, and by chance unless YAK_FAILOVER_SEED is set.
+# of a whole cluster; needs root), mixed (faults of every kind, several at a time; cuts of the network need root), all.
+# MINUTES is for each ring, at least one round of it; 10 by default. What is printed last belongs into docs/soak.md. A
+# round is as large as YAK_KILLS, YAK_CRASH_SCALE, YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS, YAK_POWER_CUTS and
+# YAK_FAILOVER_MIXED say, and by chance unless YAK_FAILOVER_SEED is set.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 ring=${1:-all}
 minutes=${2:-10}
-[[ $ring =~ ^(kill|crash|failover|power|all)$ ]] || die "unknown ring $ring (kill, crash, failover, power, all)"
+[[ $ring =~ ^(kill|crash|failover|power|mixed|all)$ ]] || die "unknown ring $ring (kill, crash, failover, power, mixed, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
 log=$(target_directory)/soak-$ring.log
 mkdir -p "$(dirname "$log")"
@@ -40,10 +41,10 @@ crash_ring() {
     YAK_CRASH_SCALE=${YAK_CRASH_SCALE:-10} cargo test --locked -p yak-test-crash -- --nocapture --test-threads 1
 }
 
-# runs TEST: one of those with a whole cluster.
+# runs TEST...: some of those with a whole cluster.
 runs() {
     YAK_FAILOVER_SEED=${YAK_FAILOVER_SEED:-$((1000 + RANDOM))} \
-        cargo test --locked -p yak-test-failover --test runs -- "$1" --exact --nocapture
+        cargo test --locked -p yak-test-failover --test runs -- "$@" --exact --nocapture
 }
 
 failover_ring() {
@@ -52,7 +53,13 @@ failover_ring() {
 }
 
 power_ring() {
-    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged
+    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged \
+        power::inv_15_power_cuts_of_leaders_lose_nothing_acknowledged
+}
+
+mixed_ring() {
+    YAK_FAILOVER_ZOOKEEPER_SECONDS=30 runs zookeeper::inv_34_a_killed_zookeeper_moves_no_leader_and_fails_no_record
+    YAK_FAILOVER_MIXED=${YAK_FAILOVER_MIXED:-30} runs mixed::faults_of_every_kind_lose_repeat_and_change_nothing
 }
 
 # wants RING: whether it was asked for.
@@ -60,7 +67,7 @@ wants() { [[ $ring == "$1" || $ring == all ]]; }
 
 # Debug assertions are worth more here than speed.
 cargo build --locked --workspace --bins
-for name in kill crash failover power; do
+for name in kill crash failover power mixed; do
     if wants "$name"; then rounds "$name" "${name}_ring"; fi
 done
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
@@ -72,4 +79,4 @@ sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
 if wants crash; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
 fi
-grep -E '^((failover|power) totals|SKIPPED): ' "$log" || true
+grep -E '^((failover|power|zookeeper|mixed) totals|SKIPPED): ' "$log" || true

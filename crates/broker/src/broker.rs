@@ -13,12 +13,13 @@ use yak_core::image::Image;
 use yak_log::LogDirectory;
 use yak_model::api::{LeaderHint, Rejection, TopicDefaults};
 use yak_model::config::Settings;
-use yak_model::{BrokerEpoch, BrokerId, ErrorCode, MetadataIndex, PartitionIndex, TopicName};
+use yak_model::{BrokerEpoch, BrokerId, ErrorCode, MetadataIndex, PartitionIndex, ReplicationKey, TopicName};
 use yak_zookeeper::Handle;
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
+use crate::forwarding::Pool;
 use crate::partitions::{Partition, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::session::Membership;
@@ -26,7 +27,7 @@ use crate::session::Membership;
 /// When to ask again for something that is being elected or created.
 pub(crate) const RETRY_AFTER_MS: u32 = 50;
 /// Longest that an operation waits for the zookeeper, whatever the client asks for.
-const MAX_DECIDE_MS: u32 = 60_000;
+pub(crate) const MAX_DECIDE_MS: u32 = 60_000;
 
 /// A running broker.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Broker {
     pub(crate) directory: Arc<LogDirectory>,
     pub(crate) partitions: Partitions,
     pub(crate) clients: Arc<Clients>,
+    /// Links to those who lead what is asked for here by hand.
+    pub(crate) forwarding: Pool,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) zookeeper: Handle,
     /// Its place in the cluster: lease, replication key, heartbeats.
@@ -77,6 +80,7 @@ impl Broker {
             directory,
             partitions,
             clients: Arc::default(),
+            forwarding: Pool::default(),
             producer_ids: ProducerIds::default(),
             zookeeper,
             membership,
@@ -215,6 +219,36 @@ impl Broker {
                 port: leader.registration.port,
             }),
             None => rejection.retry_after(RETRY_AFTER_MS),
+        }
+    }
+
+    /// Whether it is a broker of the cluster that asks, and the process of it that is registered.
+    ///
+    /// # Errors
+    /// `CLUSTER_AUTHORIZATION_FAILED` without the cluster's key, `STALE_BROKER_EPOCH` for another registration.
+    pub(crate) fn check_peer(
+        &self,
+        what: &str,
+        (id, shown): (BrokerId, BrokerEpoch),
+        key: ReplicationKey,
+    ) -> Result<(), Rejection> {
+        if !self.membership.keys().accepts(key) {
+            let message =
+                format!("{what} is for brokers of the cluster, which show the key of their registration");
+            return Err(Rejection::new(ErrorCode::ClusterAuthorizationFailed, message));
+        }
+        let image = self.image();
+        let known = image.broker(id).map(|peer| peer.registration.broker_epoch);
+        match known {
+            Some(known) if known == shown => Ok(()),
+            Some(known) if known > shown => {
+                let message = format!("broker {id} has registered anew: its epoch is {known}, not {shown}");
+                Err(Rejection::new(ErrorCode::StaleBrokerEpoch, message))
+            }
+            _ => {
+                let message = format!("epoch {shown} of broker {id} is not known here yet");
+                Err(Rejection::new(ErrorCode::StaleBrokerEpoch, message).retry_after(RETRY_AFTER_MS))
+            }
         }
     }
 

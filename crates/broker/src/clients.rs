@@ -16,6 +16,11 @@ use yak_model::{Offset, PartitionIndex, TopicName};
 const MAX_POSITIONS: usize = 1_000;
 /// Most clients that the zookeeper is told of.
 const MAX_PRESENCES: usize = 1_000;
+/// Most topics of one client that the zookeeper is told of.
+const MAX_PRESENCE_TOPICS: usize = 100;
+/// About the most bytes of all of them. A heartbeat carries them, and one that were refused for its length would
+/// cost the broker its session: no client may be able to bring that about.
+const MAX_PRESENCE_BYTES: usize = 256 * 1024;
 
 /// All registered producers and consumers of this broker.
 #[derive(Debug, Default)]
@@ -97,10 +102,17 @@ impl Clients {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Who is there, for the zookeeper to know: the first of them, if they are very many.
+    /// Who is there, for the zookeeper to know: the first of them, if they are very many, without those for whose long
+    /// names there is no room.
     pub(crate) fn presences(&self) -> Vec<ClientPresence> {
         let registered: Vec<_> = lock(&self.registered).values().take(MAX_PRESENCES).cloned().collect();
-        registered.iter().map(|client| client.presence()).collect()
+        let mut room = MAX_PRESENCE_BYTES;
+        let mut fits = |presence: &ClientPresence| {
+            let left = room.checked_sub(size_of_presence(presence));
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        registered.iter().map(|client| client.presence()).filter(|presence| fits(presence)).collect()
     }
 
     /// Everything known, in order of registration. `log_end` is asked last, so that lag is never negative.
@@ -113,13 +125,20 @@ impl Clients {
     }
 }
 
+/// The bytes of its names.
+fn size_of_presence(presence: &ClientPresence) -> usize {
+    let Register { client_id, topics, group, .. } = &presence.register;
+    let topics: usize = topics.iter().map(|topic| topic.as_str().len()).sum();
+    client_id.len() + topics + group.as_ref().map_or(0, String::len) + presence.address.len()
+}
+
 impl Client {
     fn presence(&self) -> ClientPresence {
         let state = lock(&self.state);
         let register = Register {
             role: state.role,
             client_id: state.client_id.clone(),
-            topics: state.topics.clone(),
+            topics: state.topics.iter().take(MAX_PRESENCE_TOPICS).cloned().collect(),
             group: state.group.clone(),
         };
         ClientPresence { register, address: self.peer.to_string() }
@@ -249,5 +268,28 @@ mod tests {
         assert_eq!(clients.status(|_, _| None).len(), 1);
         drop(consumer);
         assert_eq!(clients.status(|_, _| None).len(), 0);
+    }
+
+    #[test]
+    fn clients_with_long_names_cannot_make_a_heartbeat_too_long_nor_hide_the_others() {
+        let clients = Arc::new(Clients::default());
+        let address = "127.0.0.1:1".parse().expect("an address");
+        let topics: Vec<TopicName> =
+            (0..1_000).map(|number| format!("{number:0>249}").parse().expect("a topic name")).collect();
+        let hostile = Register {
+            role: ClientRole::Consumer,
+            client_id: "x".repeat(255),
+            topics,
+            group: Some("\u{1}".repeat(32_767)),
+        };
+        let many: Vec<_> =
+            (0..MAX_PRESENCES / 2).map(|_| clients.register(address, hostile.clone(), None)).collect();
+        let honest = register(&clients, ClientRole::Producer);
+        let told = clients.presences();
+        assert!(told.iter().all(|presence| presence.register.topics.len() <= MAX_PRESENCE_TOPICS));
+        assert!(told.iter().map(size_of_presence).sum::<usize>() <= MAX_PRESENCE_BYTES);
+        assert!(told.len() > 1 && told.iter().any(|presence| presence.register.client_id == "me"));
+        drop((many, honest));
+        assert_eq!(clients.presences(), []);
     }
 }

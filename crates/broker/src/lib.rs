@@ -3,6 +3,7 @@
 //! ```text
 //!   connection   NDJSON lines ◄─► operations in domain types        (knows yak-protocol, decides nothing)
 //!   ops          one file an operation, for every protocol
+//!   forwarding   what others lead, asked of them for a line typed by hand
 //!   partitions   one lock over (core, log) for each; a lock-free gate for readers
 //!   broker       the metadata image as this broker works by it, clients, producer ids
 //!   session      the zookeeper in another process: registration, heartbeats, watch, commands
@@ -21,6 +22,8 @@ mod clients;
 mod clock;
 pub mod config;
 mod connection;
+mod forwarding;
+mod link;
 mod ops;
 mod partitions;
 mod producer_ids;

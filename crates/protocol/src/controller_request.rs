@@ -60,7 +60,7 @@ const NAMES: [&str; 15] = [
 pub fn parse_controller_request(line: &[u8]) -> Result<Envelope<ControllerRequest>, BadRequest> {
     let mut id = None;
     match read(line, &mut id) {
-        Ok(request) => Ok(Envelope { id, request }),
+        Ok(request) => Ok(Envelope { id, forwarded_by: None, request }),
         Err(problem) => Err(BadRequest { id: id.or_else(|| find_id(line)), rejection: problem.into() }),
     }
 }

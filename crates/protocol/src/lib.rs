@@ -45,6 +45,7 @@ pub use ops::fetch::{
     FetchEncoder, FetchSink, FetchedHead, FetchedRecord, ReplyParser, SentPartition, encode_fetch_request,
     parse_fetch_reply,
 };
+pub use ops::forwarded_by::encode_forwarded;
 pub use ops::hello::{Hello, HelloReply};
 pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
 pub use ops::replica_fetch::{

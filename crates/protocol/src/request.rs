@@ -5,8 +5,8 @@ use std::fmt;
 use yak_model::TimestampMs;
 use yak_model::api::{
     AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, ElectLeaders,
-    Fetch, InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch, Subscribe,
-    Tail,
+    Fetch, ForwardedBy, InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch,
+    Subscribe, Tail,
 };
 use yak_record::BatchBuilder;
 
@@ -21,6 +21,8 @@ use crate::{RequestId, ValueStyle};
 pub struct Envelope<R = Request> {
     /// What comes back with the reply.
     pub id: Option<RequestId>,
+    /// The broker that passes it on for somebody else, if it is not that one's own.
+    pub forwarded_by: Option<ForwardedBy>,
     /// What is asked for.
     pub request: R,
 }
@@ -135,7 +137,7 @@ const NAMES: [&str; 19] = [
 pub fn parse_request(line: &[u8], now: TimestampMs, parser: &mut Parser) -> Result<Envelope, BadRequest> {
     let mut id = None;
     match read(line, now, parser, &mut id) {
-        Ok(request) => Ok(Envelope { id, request }),
+        Ok((forwarded_by, request)) => Ok(Envelope { id, forwarded_by, request }),
         Err(problem) => {
             parser.trim(parser.builder.encoded_len());
             let id = id.or_else(|| find_id(line));
@@ -149,14 +151,15 @@ fn read(
     now: TimestampMs,
     parser: &mut Parser,
     id: &mut Option<RequestId>,
-) -> Result<Request, Problem> {
+) -> Result<(Option<ForwardedBy>, Request), Problem> {
     let mut reader = LineReader::new(line_text(line)?, now, parser);
     let mut fields = Fields::new(reader.capture()?, Path::Root)?;
     *id = fields.optional("id", RequestId::read)?;
     let operation = fields.required("op", |node| node.string())?;
+    let forwarded_by = ops::forwarded_by::read(&operation, &mut fields)?;
     let request = read_operation(&operation, &mut fields, &mut reader)?;
     fields.finish(&operation)?;
-    Ok(request)
+    Ok((forwarded_by, request))
 }
 
 fn read_operation(

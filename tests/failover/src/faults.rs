@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use yak_testkit::wait_for;
 
+use crate::disk::Disk;
 use crate::network::Node;
-use crate::plan::{AT_ONCE, Fault, Plan, Victim};
+use crate::plan::{AT_ONCE, CutFrom, Direction, Fault, Plan, Victim};
 use crate::run::{BROKERS, Run, Zookeeper};
 
 /// How a fault ends.
@@ -13,6 +14,27 @@ use crate::run::{BROKERS, Run, Zookeeper};
 pub(crate) enum End {
     Start(i32),
     GoOn(i32),
+    StartZookeeper,
+    ZookeeperGoesOn,
+    HealNetwork,
+}
+
+/// The ways between a broker and others that a cut closes.
+#[must_use]
+pub fn ways(broker: i32, from: CutFrom, direction: Direction) -> Vec<(Node, Node)> {
+    let brokers = (1..=BROKERS).filter(|id| *id != broker).map(Node::Broker);
+    let others: Vec<Node> = match from {
+        CutFrom::Zookeeper => vec![Node::Zookeeper],
+        CutFrom::Brokers => brokers.collect(),
+        CutFrom::Everything => brokers.chain([Node::Zookeeper, Node::Clients]).collect(),
+    };
+    let out = others.iter().map(|other| (Node::Broker(broker), *other));
+    let back = others.iter().map(|other| (*other, Node::Broker(broker)));
+    match direction {
+        Direction::Out => out.collect(),
+        Direction::In => back.collect(),
+        Direction::Both => out.chain(back).collect(),
+    }
 }
 
 impl Run {
@@ -27,19 +49,49 @@ impl Run {
                 let is_time = Instant::now() >= due && (!step.in_stream || run.acknowledged() > before);
                 is_time.then_some(())
             });
-            match step.fault {
-                Fault::Kill { victim, away } => {
-                    let id = self.choose(victim);
-                    self.kill(id);
-                    self.ends.push((Instant::now() + away, End::Start(id)));
-                }
-                Fault::Stop { victim, length } => {
-                    let id = self.choose(victim);
-                    self.stop(id);
-                    self.ends.push((Instant::now() + length, End::GoOn(id)));
-                }
+            self.commit(step.fault);
+        }
+    }
+
+    fn commit(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill { victim, away } => {
+                let id = self.choose(victim);
+                self.kill(id);
+                self.later(away, End::Start(id));
+            }
+            Fault::Stop { victim, length } => {
+                let id = self.choose(victim);
+                self.stop(id);
+                self.later(length, End::GoOn(id));
+            }
+            Fault::ShutDown { away } => {
+                // Who stops in order says so to the zookeeper.
+                self.until("a zookeeper", |run| (run.zookeeper == Zookeeper::Runs).then_some(()));
+                let id = self.choose(Victim::Any);
+                self.shut_down(id);
+                self.later(away, End::Start(id));
+            }
+            Fault::KillZookeeper { away } => {
+                self.until("a zookeeper", |run| (run.zookeeper != Zookeeper::Gone).then_some(()));
+                self.kill_zookeeper();
+                self.later(away, End::StartZookeeper);
+            }
+            Fault::StopZookeeper { length } => {
+                self.until("a zookeeper", |run| (run.zookeeper == Zookeeper::Runs).then_some(()));
+                self.stop_zookeeper();
+                self.later(length, End::ZookeeperGoesOn);
+            }
+            Fault::Cut { from, direction, length } => {
+                let id = self.choose(Victim::Leader);
+                self.cut(&ways(id, from, direction));
+                self.later(length, End::HealNetwork);
             }
         }
+    }
+
+    fn later(&mut self, time: Duration, end: End) {
+        self.ends.push((Instant::now() + time, end));
     }
 
     /// A broker that runs and is not stopped.
@@ -72,6 +124,10 @@ impl Run {
         match end {
             End::Start(id) => self.start_broker(id),
             End::GoOn(id) => self.go_on(id),
+            End::StartZookeeper => self.start_zookeeper(),
+            End::ZookeeperGoesOn if self.zookeeper == Zookeeper::Stopped => self.zookeeper_goes_on(),
+            End::ZookeeperGoesOn => {}
+            End::HealNetwork => self.heal_network(),
         }
     }
 
@@ -171,13 +227,12 @@ impl Run {
     /// Everything loses its power at once: what no disk has is gone, and nobody goes on. `unnoticed`: nobody gets to see an
     /// error of the disk before the end.
     pub fn cut_power(&mut self, unnoticed: bool) {
-        let disk = self.disk.as_ref().expect("this run has a disk");
         let running = self.cluster.running();
         if unnoticed {
             running.iter().for_each(|id| self.cluster.pause(*id));
             self.cluster.pause_zookeeper();
         }
-        disk.cut_power().unwrap();
+        self.disks.iter().for_each(|disk| disk.cut_power().unwrap());
         running.iter().for_each(|id| self.cluster.kill(*id));
         self.cluster.kill_zookeeper();
         self.stopped.clear();
@@ -185,7 +240,23 @@ impl Run {
         self.zookeeper = Zookeeper::Gone;
         self.totals.power_cuts += 1;
         self.scratch.note(&format!("power cut of all, unnoticed: {unnoticed}"));
+        let restore = |disk: &Disk| wait_for("the disk without its users", || disk.restore_power().ok());
+        self.disks.iter().for_each(restore);
+    }
+
+    /// One broker loses its power, the others go on.
+    pub fn cut_power_of(&mut self, id: i32, unnoticed: bool) {
+        if unnoticed {
+            self.cluster.pause(id);
+        }
+        let disk = &self.disks[usize::try_from(id).unwrap()];
+        disk.cut_power().unwrap();
+        self.cluster.kill(id);
         wait_for("the disk without its users", || disk.restore_power().ok());
+        self.stopped.remove(&id);
+        self.newcomer = None;
+        self.totals.power_cuts += 1;
+        self.note(&format!("power cut of broker {id}, unnoticed: {unnoticed}"));
     }
 
     /// Starts whatever does not run, the brokers and the zookeeper in any order, each some time after the other.

@@ -33,6 +33,57 @@ pub enum Fault {
         /// How long it hangs.
         length: Duration,
     },
+    /// A clean shutdown, and started again after so long.
+    ShutDown {
+        /// How long nobody runs in its place.
+        away: Duration,
+    },
+    /// `kill -9` of the zookeeper, and started again after so long.
+    KillZookeeper {
+        /// How long there is none.
+        away: Duration,
+    },
+    /// `SIGSTOP` of the zookeeper, and `SIGCONT` after so long.
+    StopZookeeper {
+        /// How long it hangs.
+        length: Duration,
+    },
+    /// A broker is cut off, one way or both, and connected again after so long.
+    Cut {
+        /// From whom.
+        from: CutFrom,
+        /// Which way.
+        direction: Direction,
+        /// How long.
+        length: Duration,
+    },
+}
+
+/// From whom a broker is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutFrom {
+    /// The zookeeper.
+    Zookeeper,
+    /// The other brokers.
+    Brokers,
+    /// Both, and the clients.
+    Everything,
+}
+
+/// Which way does not go any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What the broker sends does not arrive.
+    Out,
+    /// Nothing arrives at the broker.
+    In,
+    /// Neither.
+    Both,
+}
+
+impl Direction {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Out, Self::In, Self::Both];
 }
 
 /// A fault, some time after the one before it.
@@ -77,6 +128,39 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// So many faults of every kind, also several at a time; cuts of the network only if there is one to cut.
+    #[must_use]
+    pub fn mixed(seed: u64, faults: u64, has_network: bool, pause: &Range<u64>) -> Self {
+        let mut random = Random::new(seed);
+        let step = |_| {
+            let fault = any_fault(&mut random, has_network);
+            // Some come while the fault before is not over.
+            let is_early = random.chance(40);
+            let pause = if is_early { random.millis(0..400) } else { random.millis(pause.clone()) };
+            Step { pause, in_stream: !is_early, fault }
+        };
+        Self { steps: (0..faults).map(step).collect() }
+    }
+}
+
+fn any_fault(random: &mut Random, has_network: bool) -> Fault {
+    let victim = if random.chance(75) { Victim::Leader } else { Victim::Any };
+    let away = if random.chance(50) { random.millis(0..450) } else { random.millis(500..3_000) };
+    let length = if random.chance(50) { random.millis(100..800) } else { random.millis(1_000..4_000) };
+    match random.within(0..if has_network { 100 } else { 70 }) {
+        0..25 => Fault::Kill { victim, away },
+        25..40 => Fault::Stop { victim, length },
+        40..50 => Fault::ShutDown { away },
+        50..62 => Fault::KillZookeeper { away },
+        62..70 => Fault::StopZookeeper { length },
+        _ => {
+            let from = *random.pick(&[CutFrom::Zookeeper, CutFrom::Brokers, CutFrom::Everything]);
+            Fault::Cut { from, direction: *random.pick(&Direction::ALL), length }
+        }
+    }
+}
+
 /// Of four, the first comes back later, the second at once, the third hits the second's victim then, the fourth comes back
 /// at once.
 fn kill(random: &mut Random, number: u64, pause: &Range<u64>) -> Step {
@@ -87,7 +171,7 @@ fn kill(random: &mut Random, number: u64, pause: &Range<u64>) -> Step {
     };
     if number % 4 == 2 {
         let fault = Fault::Kill { victim: Victim::Newcomer, away };
-        return Step { pause: random.millis(0..120), in_stream: false, fault };
+        return Step { pause: random.millis(0..60), in_stream: false, fault };
     }
     let victim = if random.chance(75) { Victim::Leader } else { Victim::Any };
     Step { pause: random.millis(pause.clone()), in_stream: true, fault: Fault::Kill { victim, away } }
@@ -117,7 +201,7 @@ mod tests {
         let kills = || {
             plan.steps.iter().filter_map(|step| match step.fault {
                 Fault::Kill { victim, away } => Some((victim, away)),
-                Fault::Stop { .. } => None,
+                _ => None,
             })
         };
         assert_eq!((kills().count(), plan.steps.len()), (40, 60));

@@ -23,7 +23,8 @@ pub struct ClusterBuilder {
     /// The zookeeper's first, then one for each broker; those that are missing are on loopback.
     sites: Vec<Site>,
     directory: Option<PathBuf>,
-    data: Option<PathBuf>,
+    /// Where the data directories lie, the zookeeper's first; those that are missing are in `directory`.
+    data: Vec<PathBuf>,
 }
 
 impl ClusterBuilder {
@@ -36,7 +37,7 @@ impl ClusterBuilder {
             zookeeper_overrides: Vec::new(),
             sites: Vec::new(),
             directory: None,
-            data: None,
+            data: Vec::new(),
         }
     }
 
@@ -68,10 +69,10 @@ impl ClusterBuilder {
         self
     }
 
-    /// Puts the data directories here, and not beside what the processes write to stderr.
+    /// Puts the data directories of the zookeeper and of each broker there, and not beside what they write to stderr.
     #[must_use]
-    pub fn data_within(mut self, directory: &Path) -> Self {
-        self.data = Some(directory.to_owned());
+    pub fn data_within(mut self, directories: Vec<PathBuf>) -> Self {
+        self.data = directories;
         self
     }
 
@@ -137,20 +138,21 @@ impl Cluster {
         self.directory.path()
     }
 
-    fn data_root(&self) -> &Path {
-        self.builder.data.as_deref().unwrap_or_else(|| self.directory.path())
+    fn data_within(&self, id: i32) -> &Path {
+        let directory = self.builder.data.get(usize::try_from(id).unwrap());
+        directory.map_or_else(|| self.directory.path(), PathBuf::as_path)
     }
 
     /// A broker's data directory.
     #[must_use]
     pub fn data(&self, id: i32) -> PathBuf {
-        self.data_root().join(format!("broker-{id}"))
+        self.data_within(id).join(format!("broker-{id}"))
     }
 
     /// The zookeeper's data directory.
     #[must_use]
     pub fn zookeeper_data(&self) -> PathBuf {
-        self.data_root().join("zookeeper")
+        self.data_within(0).join("zookeeper")
     }
 
     /// The zookeeper's address.

@@ -176,7 +176,7 @@ impl Drop for Zookeeper {
     fn drop(&mut self) {
         // It may run by another program, which does not take it along.
         if self.node.is_running() {
-            signal(self.pid(), "KILL");
+            drop(Command::new("kill").args(["-KILL", &self.pid().to_string()]).status());
         }
     }
 }

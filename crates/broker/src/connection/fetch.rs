@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use tokio::time::Instant;
 use yak_model::Offset;
 use yak_model::api::{ClientRole, FetchReply, FetchedPartition, Reply};
 use yak_net::Outbox;
@@ -13,7 +14,7 @@ use super::Connection;
 use crate::answer::{Answer, Outcome};
 use crate::broker::Broker;
 use crate::clients::Registration;
-use crate::ops;
+use crate::{forwarding, ops};
 
 /// Answers a fetch, at once or when there is something to send.
 pub(super) fn fetch(
@@ -30,7 +31,15 @@ pub(super) fn fetch(
     for entry in &request.fetch.entries {
         client.asked(&entry.topic, entry.partition, entry.offset);
     }
-    let answer = if connection.sequence.is_clear() {
+    let is_away = forwarding::any_away(&connection.broker, &request.fetch.entries, request.fetch.read_from);
+    let answer = if is_away {
+        let (turn, broker) = (connection.sequence.turn(), Arc::clone(&connection.broker));
+        let (fetch, arrival) = (request.fetch.clone(), Instant::now());
+        Answer::later(async move {
+            turn.wait().await;
+            forwarding::fetch(&broker, fetch, arrival).await
+        })
+    } else if connection.sequence.is_clear() {
         ops::fetch::fetch(&connection.broker, request.fetch.clone())
     } else {
         let (turn, broker) = (connection.sequence.turn(), Arc::clone(&connection.broker));
@@ -97,12 +106,15 @@ fn encode(
 fn load(broker: &Broker, fetched: FetchedPartition<Records>, offset: Offset) -> FetchedPartition<BytesMut> {
     let FetchedPartition { topic, partition, high_watermark, log_start_offset, records } = fetched;
     let records = records.and_then(|records| {
-        let mut bytes = BytesMut::new();
-        if !records.is_empty() {
-            let hosted = broker.partition(&topic, partition)?;
-            hosted.load(&records, offset, &mut bytes)?;
+        match records {
+            // Another broker's: it was checked there, and came whole.
+            Records::Bytes(bytes) => Ok(BytesMut::from(bytes)),
+            Records::Stored(_) => {
+                let mut bytes = BytesMut::new();
+                broker.partition(&topic, partition)?.load(&records, offset, &mut bytes)?;
+                Ok(bytes)
+            }
         }
-        Ok(bytes)
     });
     FetchedPartition { topic, partition, high_watermark, log_start_offset, records }
 }

@@ -5,6 +5,7 @@
 //! is registered as a client for as long as its connection lasts.
 
 mod fetch;
+mod forwarded;
 mod refusal;
 mod replica_fetch;
 mod sequence;
@@ -16,7 +17,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use yak_model::api::{ClientRole, Produce, ProduceReply, Register, RegisterReply, Rejection, Reply};
+use yak_model::api::{
+    ClientRole, ListOffsets, Produce, ProduceReply, ReadFrom, Register, RegisterReply, Rejection, Reply,
+};
 use yak_model::{ErrorCode, TopicName};
 use yak_net::{Flow, LineService, Outbox, Refusal, ServiceFactory};
 use yak_protocol::{
@@ -27,8 +30,8 @@ use yak_protocol::{
 use crate::answer::{Answer, Outcome};
 use crate::broker::Broker;
 use crate::clients::Registration;
-use crate::ops;
 use crate::ops::produce::is_answered;
+use crate::{forwarding, ops};
 
 use self::sequence::Sequence;
 
@@ -93,7 +96,10 @@ impl LineService for Connection {
             return Flow::Continue;
         }
         match parse_request(line, self.broker.clock.wall(), &mut self.parser) {
-            Ok(Envelope { id, request }) => self.handle(id, request, outbox),
+            Ok(Envelope { id, forwarded_by: None, request }) => self.handle(id, request, outbox),
+            Ok(Envelope { id, forwarded_by: Some(by), request }) => {
+                forwarded::handle(self, id, (by, request), outbox)
+            }
             Err(bad) => {
                 outbox.reply(|out| encode_error(out, bad.id.as_ref(), &bad.rejection));
                 Flow::Continue
@@ -133,9 +139,7 @@ impl Connection {
                 self.registration = None;
                 reply(id, Ok(Reply::new(Done)), outbox);
             }
-            Request::ListOffsets(request) => {
-                self.look(id, outbox, move || ops::list_offsets::list_offsets(&broker, request));
-            }
+            Request::ListOffsets(request) => self.list_offsets(id, request, outbox),
             Request::DescribeConfigs(request) => {
                 self.look(id, outbox, move || ops::configs::describe_configs(&broker, request));
             }
@@ -151,7 +155,7 @@ impl Connection {
                 self.change(id, ops::topics::create_partitions(broker, request), outbox);
             }
             Request::DeleteRecords(request) => {
-                self.change(id, ops::delete_records::delete_records(broker, request), outbox);
+                self.change(id, forwarding::delete_records(broker, request), outbox);
             }
             Request::AlterConfigs(request) => {
                 self.change(id, ops::configs::alter_configs(broker, request), outbox);
@@ -183,6 +187,19 @@ impl Connection {
         });
     }
 
+    /// Answers a question about partitions, which others may have to be asked.
+    fn list_offsets(&mut self, id: Option<RequestId>, request: ListOffsets, outbox: &mut Outbox) {
+        let broker = Arc::clone(&self.broker);
+        if !forwarding::any_away(&broker, &request.entries, ReadFrom::Leader) {
+            return self.look(id, outbox, move || ops::list_offsets::list_offsets(&broker, request));
+        }
+        let turn = self.sequence.turn();
+        later(id, outbox, async move {
+            turn.wait().await;
+            forwarding::list_offsets(&broker, request).await
+        });
+    }
+
     /// Begins a change now, and answers when it is made.
     fn change<T: ReplyBody + Send + 'static>(
         &mut self,
@@ -198,18 +215,40 @@ impl Connection {
         let topics =
             request.entries.first().map(|entry| std::slice::from_ref(&entry.topic)).unwrap_or_default();
         let registration = self.registered(ClientRole::Producer, topics);
-        let outcome = if self.sequence.is_clear() && !ops::produce::creates_topics(&self.broker, &request) {
+        if !forwarding::produces_away(&self.broker, &request)
+            && !ops::produce::creates_topics(&self.broker, &request)
+        {
+            return self.append(id, request, Some(registration), outbox);
+        }
+        let broker = Arc::clone(&self.broker);
+        // The next request's turn comes when this one's records are acknowledged: so only they stay in order.
+        let produce = self.sequence.begin(async move {
+            ops::produce::create_topics(&broker, &request).await?;
+            forwarding::produce(&broker, request).await
+        });
+        let outcome = async move { produce.await.unwrap_or_else(|failed| Err(failure(&failed))) };
+        hold_produced(id, Box::pin(outcome), Some(&registration), outbox);
+    }
+
+    /// Appends to partitions that this broker leads, or says why not.
+    fn append(
+        &mut self,
+        id: Option<RequestId>,
+        request: Produce,
+        registration: Option<Arc<Registration>>,
+        outbox: &mut Outbox,
+    ) {
+        let outcome = if self.sequence.is_clear() {
             match ops::produce::produce(&self.broker, request) {
                 Answer::Now(outcome) => {
-                    return outbox.reply(|out| produced(out, id.as_ref(), &outcome, Some(&registration)));
+                    return outbox.reply(|out| produced(out, id.as_ref(), &outcome, registration.as_deref()));
                 }
                 Answer::Later(outcome) => outcome,
             }
         } else {
             let broker = Arc::clone(&self.broker);
             // The next request's turn comes when this one's records are appended, not when they are acknowledged.
-            let append =
-                self.sequence.begin(async move { ops::produce::create_and_produce(&broker, request).await });
+            let append = self.sequence.begin(async move { ops::produce::produce(&broker, request) });
             Box::pin(async move {
                 match append.await {
                     Ok(Answer::Now(outcome)) => outcome,
@@ -218,13 +257,7 @@ impl Connection {
                 }
             })
         };
-        let registration = Arc::downgrade(&registration);
-        outbox.hold(async move {
-            let mut out = BytesMut::new();
-            let outcome = outcome.await;
-            produced(&mut out, id.as_ref(), &outcome, registration.upgrade().as_deref());
-            out
-        });
+        hold_produced(id, outcome, registration.as_ref(), outbox);
     }
 
     fn hello(&mut self, request: Hello) -> Outcome<HelloReply> {
@@ -263,6 +296,23 @@ impl Connection {
         });
         Arc::clone(registration)
     }
+}
+
+/// Answers a produce when its outcome is there. Until then it keeps no client registered that has gone.
+fn hold_produced(
+    id: Option<RequestId>,
+    outcome: impl Future<Output = Outcome<ProduceReply>> + Send + 'static,
+    registration: Option<&Arc<Registration>>,
+    outbox: &mut Outbox,
+) {
+    let registration = registration.map(Arc::downgrade);
+    outbox.hold(async move {
+        let mut out = BytesMut::new();
+        let outcome = outcome.await;
+        let registration = registration.and_then(|registration| registration.upgrade());
+        produced(&mut out, id.as_ref(), &outcome, registration.as_deref());
+        out
+    });
 }
 
 /// Encodes the outcome of a produce and takes note of what was appended. `acks=0` is answered by silence,

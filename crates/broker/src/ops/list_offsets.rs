@@ -13,13 +13,16 @@ use yak_model::limits::at_most_entries;
 /// Looks every entry up.
 pub(crate) fn list_offsets(broker: &Broker, request: ListOffsets) -> Outcome<ListOffsetsReply> {
     at_most_entries(request.entries.len())?;
-    let look_up = |entry: ListOffsetsEntry| {
-        look_up(broker, &entry).map_err(|rejection| {
-            let ListOffsetsEntry { topic, partition, .. } = entry;
-            RefusedListOffsets { topic, partition, rejection }
-        })
-    };
-    Ok(Reply::new(ListOffsetsReply { partitions: request.entries.into_iter().map(look_up).collect() }))
+    let list_one = |entry| list_one(broker, entry);
+    Ok(Reply::new(ListOffsetsReply { partitions: request.entries.into_iter().map(list_one).collect() }))
+}
+
+/// Looks one entry up.
+pub(crate) fn list_one(broker: &Broker, entry: ListOffsetsEntry) -> Result<ListedOffset, RefusedListOffsets> {
+    look_up(broker, &entry).map_err(|rejection| {
+        let ListOffsetsEntry { topic, partition, .. } = entry;
+        RefusedListOffsets { topic, partition, rejection }
+    })
 }
 
 fn look_up(broker: &Broker, entry: &ListOffsetsEntry) -> Result<ListedOffset, Rejection> {

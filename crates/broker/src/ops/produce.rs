@@ -19,7 +19,7 @@ use crate::partitions::{Append, Partition};
 use crate::split::split_by_partition;
 
 /// Longest that an acknowledgement is waited for, whatever the client asks for.
-const MAX_TIMEOUT_MS: u32 = 300_000;
+pub(crate) const MAX_TIMEOUT_MS: u32 = 300_000;
 
 /// One appended or refused part of a request.
 enum Part {
@@ -34,22 +34,25 @@ pub(crate) fn creates_topics(broker: &Broker, request: &Produce) -> bool {
     broker.config.auto_create_topics && request.entries.iter().any(missing)
 }
 
-/// Creates the topics that are missing, if that is allowed, then appends.
-pub(crate) async fn create_and_produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
-    if creates_topics(broker, &request) {
+/// Creates the topics that are missing, if that is allowed.
+///
+/// # Errors
+/// Why the only topic was not created; of several, those that were not are unknown topics later on.
+pub(crate) async fn create_topics(broker: &Arc<Broker>, request: &Produce) -> Result<(), Rejection> {
+    if creates_topics(broker, request) {
         for entry in &request.entries {
             if broker.image().topic(&entry.topic).is_none()
                 && !entry.topic.is_internal()
                 && let Err(rejection) = auto_create(broker, &entry.topic).await
             {
                 if request.entries.len() == 1 {
-                    return Answer::Now(Err(rejection));
+                    return Err(rejection);
                 }
                 tracing::debug!(topic = %entry.topic, %rejection, "topic was not created on first use");
             }
         }
     }
-    produce(broker, request)
+    Ok(())
 }
 
 /// Appends every entry, and answers when each is acknowledged as was asked.

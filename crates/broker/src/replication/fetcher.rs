@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use yak_model::api::ReplicaFetch;
 
 use super::following::Following;
-use super::link::{Link, LinkError, Peer};
 use crate::broker::Broker;
+use crate::link::{Link, LinkError, Peer};
 use crate::partitions::{Mailbox, Partition, PartitionKey};
 
 /// Longest that a leader holds a fetch.

@@ -10,7 +10,7 @@ use yak_model::limits::MAX_ENTRIES_PER_REQUEST;
 use yak_model::{BrokerId, ErrorCode};
 
 use super::fetcher::Assigned;
-use super::link::{Answer, LinkError};
+use crate::link::{Answer, LinkError};
 use crate::partitions::{Fetched, Partition, PartitionKey};
 
 /// Between a refusal that metadata will mend and the next try.

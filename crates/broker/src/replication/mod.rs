@@ -11,9 +11,8 @@ mod fetcher;
 mod following;
 mod isr_changes;
 mod keys;
-mod link;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +27,8 @@ use yak_model::BrokerId;
 use self::fetcher::{Assigned, Fetcher};
 use self::following::by_leader;
 pub(crate) use self::keys::ReplicationKeys;
-use self::link::Peer;
 use crate::broker::Broker;
+use crate::link::Peer;
 
 /// How often leaders look for followers that lag.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -7,6 +7,7 @@ mod clients;
 mod configs;
 mod controller;
 mod fetch;
+mod forwarded_by;
 mod list_offsets;
 mod metadata;
 mod produce;
@@ -33,6 +34,7 @@ pub use controller::{
     TopicDefaults, UnfenceBroker, Watch, ZookeeperReport,
 };
 pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, ReadFrom, Tail, TailStart};
+pub use forwarded_by::ForwardedBy;
 pub use list_offsets::{
     ListOffsets, ListOffsetsEntry, ListOffsetsReply, ListedOffset, OffsetSpec, RefusedListOffsets,
 };

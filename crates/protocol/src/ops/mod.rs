@@ -10,6 +10,7 @@ pub(crate) mod deregister;
 pub(crate) mod describe_configs;
 pub(crate) mod elect_leaders;
 pub(crate) mod fetch;
+pub(crate) mod forwarded_by;
 pub(crate) mod hello;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;

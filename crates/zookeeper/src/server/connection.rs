@@ -67,7 +67,7 @@ impl LineService for Connection {
             return Flow::Continue;
         }
         match parse_controller_request(line) {
-            Ok(Envelope { id, request }) => self.handle(id, request, outbox),
+            Ok(Envelope { id, request, .. }) => self.handle(id, request, outbox),
             Err(bad) => {
                 outbox.reply(|out| encode_error(out, bad.id.as_ref(), &bad.rejection));
                 Flow::Continue

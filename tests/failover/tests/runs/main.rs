@@ -3,6 +3,7 @@
 mod all_at_once;
 mod blind;
 mod kills;
+mod mixed;
 mod partitions;
 mod power;
 mod shutdown;

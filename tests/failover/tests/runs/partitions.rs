@@ -1,20 +1,8 @@
 //! Networks that are cut, one way or both: from the zookeeper, from the followers, from everything.
 
-use yak_test_failover::{Network, Node, Run, Setup, Victim, skipped, turn};
+use yak_test_failover::{CutFrom, Direction, Network, Run, Setup, Victim, skipped, turn, ways};
 
 use crate::whole;
-
-/// The ways from a broker to others, the ways back, and both.
-fn directions(broker: i32, others: &[Node]) -> [Vec<(Node, Node)>; 3] {
-    let out: Vec<_> = others.iter().map(|other| (Node::Broker(broker), *other)).collect();
-    let back: Vec<_> = out.iter().map(|(from, to)| (*to, *from)).collect();
-    let both = out.iter().chain(&back).copied().collect();
-    [out, back, both]
-}
-
-fn followers(leader: i32) -> Vec<Node> {
-    (1..=3).filter(|id| *id != leader).map(Node::Broker).collect()
-}
 
 /// Runs `test` in a network, if this machine has such.
 fn in_network(name: &str, test: impl FnOnce(Network) + Send) {
@@ -25,9 +13,9 @@ fn in_network(name: &str, test: impl FnOnce(Network) + Send) {
 }
 
 /// Cuts, waits until another broker leads what the victim led, and heals.
-fn cut_until_replaced(run: &mut Run, leader: i32, ways: &[(Node, Node)]) {
+fn cut_until_replaced(run: &mut Run, leader: i32, from: CutFrom, direction: Direction) {
     run.wait_progress(20);
-    run.cut(ways);
+    run.cut(&ways(leader, from, direction));
     run.until("another leader of everything", |run| {
         run.view()?.iter().all(|view| view.leader.is_some_and(|now| now != leader)).then_some(())
     });
@@ -40,9 +28,9 @@ fn cut_until_replaced(run: &mut Run, leader: i32, ways: &[(Node, Node)]) {
 fn a_leader_cut_off_from_the_zookeeper_is_replaced() {
     in_network("a_leader_cut_off_from_the_zookeeper_is_replaced", |network| {
         let mut run = Run::in_network(Setup::new("cut-zookeeper", 10), network);
-        for direction in 0..3 {
+        for direction in Direction::ALL {
             let leader = run.choose(Victim::Leader);
-            cut_until_replaced(&mut run, leader, &directions(leader, &[Node::Zookeeper])[direction]);
+            cut_until_replaced(&mut run, leader, CutFrom::Zookeeper, direction);
         }
         let totals = whole("cut off from the zookeeper", &run.finish());
         assert!(totals.cuts == 3 && totals.elections >= 3, "{totals}");
@@ -54,10 +42,10 @@ fn a_leader_cut_off_from_the_zookeeper_is_replaced() {
 fn a_leader_cut_off_from_its_followers_acknowledges_nothing_alone() {
     in_network("a_leader_cut_off_from_its_followers_acknowledges_nothing_alone", |network| {
         let mut run = Run::in_network(Setup::new("cut-followers", 11), network);
-        for direction in 0..3 {
+        for direction in Direction::ALL {
             run.wait_progress(20);
             let leader = run.choose(Victim::Leader);
-            run.cut(&directions(leader, &followers(leader))[direction]);
+            run.cut(&ways(leader, CutFrom::Brokers, direction));
             run.until("an ISR of the leader alone", |run| {
                 let led = run.view()?.into_iter().find(|view| view.leader == Some(leader))?;
                 (led.in_sync_replicas == [leader]).then_some(())
@@ -74,11 +62,9 @@ fn a_leader_cut_off_from_its_followers_acknowledges_nothing_alone() {
 fn a_leader_cut_off_from_everything_is_replaced() {
     in_network("a_leader_cut_off_from_everything_is_replaced", |network| {
         let mut run = Run::in_network(Setup::new("cut-everything", 12), network);
-        for direction in 0..3 {
+        for direction in Direction::ALL {
             let leader = run.choose(Victim::Leader);
-            let mut others = followers(leader);
-            others.extend([Node::Zookeeper, Node::Clients]);
-            cut_until_replaced(&mut run, leader, &directions(leader, &others)[direction]);
+            cut_until_replaced(&mut run, leader, CutFrom::Everything, direction);
         }
         let totals = whole("cut off from everything", &run.finish());
         assert!(totals.cuts == 3 && totals.elections >= 3, "{totals}");

@@ -8,12 +8,12 @@ use yak_test_failover::{Leaders, Run, Setup, leaders, setting, turn};
 
 use crate::whole;
 
-/// Who leads, after nothing has changed for as long as anything would have taken.
+/// Who leads what, in which epoch, and how often that has changed.
 fn led(run: &Run) -> Leaders {
     leaders(&run.cluster().zookeeper_data())
 }
 
-/// Records are acknowledged while `down` holds, for at least so long.
+/// Records are acknowledged to every producer, again and again, for at least so long.
 fn goes_on_for(run: &mut Run, seconds: u64) {
     for _ in 0..seconds {
         run.wait_progress(20);
@@ -28,12 +28,14 @@ fn inv_34_a_killed_zookeeper_moves_no_leader_and_fails_no_record() {
     let mut run = Run::start(Setup::new("zookeeper-killed", 5));
     let before = led(&run);
     run.kill_zookeeper();
-    goes_on_for(&mut run, setting("YAK_FAILOVER_ZOOKEEPER_SECONDS", 3));
+    let away = setting("YAK_FAILOVER_ZOOKEEPER_SECONDS", 3);
+    goes_on_for(&mut run, away);
     run.start_zookeeper();
     // Longer than a whole session after its start.
     goes_on_for(&mut run, 3);
     assert_eq!(led(&run), before, "leaders moved: {}", run.cluster().zookeeper_stderr());
-    whole("zookeeper killed", &run.finish());
+    let totals = whole("zookeeper killed", &run.finish());
+    eprintln!("zookeeper totals: away for {away} s, {totals}");
 }
 
 #[test]

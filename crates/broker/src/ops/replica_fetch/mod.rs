@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::time::{Instant, sleep_until};
-use yak_model::ErrorCode;
 use yak_model::api::{Rejection, ReplicaFetch, ReplicaFetchReply};
 use yak_record::Records;
 
 pub(crate) use self::session::ReplicaSession;
 use self::session::{Look, Source};
 use crate::answer::Answer;
-use crate::broker::{Broker, RETRY_AFTER_MS};
+use crate::broker::Broker;
 
 /// A high watermark that moved waits so long for records to travel with.
 const NEWS_DELAY: Duration = Duration::from_millis(10);
@@ -58,7 +57,8 @@ pub(crate) fn replica_fetch(
     session: &Arc<ReplicaSession>,
     request: &ReplicaFetch,
 ) -> Answer<Outgoing> {
-    if let Err(rejection) = check(broker, request) {
+    let shown = (request.broker_id, request.broker_epoch);
+    if let Err(rejection) = broker.check_peer("a replica fetch", shown, request.key) {
         return Answer::Now(Err(rejection));
     }
     let arrival = session.arrive(broker, request);
@@ -83,27 +83,4 @@ pub(crate) fn replica_fetch(
         }
         Ok(yak_model::api::Reply::new(session.take(broker.clock.now_ms(), max_bytes)))
     })
-}
-
-/// Whether it is a broker of the cluster that asks, and the process of it that is registered.
-fn check(broker: &Broker, request: &ReplicaFetch) -> Result<(), Rejection> {
-    if !broker.membership.keys().accepts(request.key) {
-        let message =
-            "a replica fetch is for brokers of the cluster, which show the key of their registration";
-        return Err(Rejection::new(ErrorCode::ClusterAuthorizationFailed, message));
-    }
-    let (id, shown) = (request.broker_id, request.broker_epoch);
-    let image = broker.image();
-    let known = image.broker(id).map(|follower| follower.registration.broker_epoch);
-    match known {
-        Some(known) if known == shown => Ok(()),
-        Some(known) if known > shown => {
-            let message = format!("broker {id} has registered anew: its epoch is {known}, not {shown}");
-            Err(Rejection::new(ErrorCode::StaleBrokerEpoch, message))
-        }
-        _ => {
-            let message = format!("epoch {shown} of broker {id} is not known here yet");
-            Err(Rejection::new(ErrorCode::StaleBrokerEpoch, message).retry_after(RETRY_AFTER_MS))
-        }
-    }
 }

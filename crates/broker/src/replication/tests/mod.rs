@@ -3,7 +3,7 @@
 mod damage;
 mod forged;
 mod removal;
-mod rig;
+pub(crate) mod rig;
 
 use yak_model::api::{Acks, IsrProposal};
 use yak_model::{Offset, PartitionIndex};

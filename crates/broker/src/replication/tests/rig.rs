@@ -37,24 +37,24 @@ use crate::{ops, random, replication};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The topic of most tests.
-pub(super) fn topic() -> TopicName {
+pub(crate) fn topic() -> TopicName {
     "t".parse().expect("a topic")
 }
 
 /// A zookeeper and brokers.
-pub(super) struct Rig {
+pub(crate) struct Rig {
     directory: tempfile::TempDir,
     zookeeper: Zookeeper,
-    pub(super) key: ReplicationKey,
+    pub(crate) key: ReplicationKey,
     overrides: Vec<String>,
     /// What each broker proved with its last registration.
     proofs: Mutex<BTreeMap<i32, LogProof>>,
 }
 
 /// A running broker. Dropping its tasks without a word is its crash.
-pub(super) struct Node {
-    pub(super) broker: Arc<Broker>,
-    pub(super) address: SocketAddr,
+pub(crate) struct Node {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     follower: Option<Follower>,
@@ -63,7 +63,7 @@ pub(super) struct Node {
 
 impl Rig {
     /// With these overrides of every broker's configuration.
-    pub(super) fn new(overrides: &[&str]) -> Self {
+    pub(crate) fn new(overrides: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let home = Arc::new(RealDir::create(directory.path().join("zookeeper")).expect("a directory"));
         let options = yak_zookeeper::Options { durable: false, ..yak_zookeeper::Options::default() };
@@ -78,7 +78,7 @@ impl Rig {
         self.proofs.lock().expect("no panic")[&id]
     }
 
-    pub(super) fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.zookeeper.handle()
     }
 
@@ -88,7 +88,7 @@ impl Rig {
     }
 
     /// The bytes of a partition's log files, in order.
-    pub(super) fn log_bytes(&self, id: i32, partition: i32) -> Vec<u8> {
+    pub(crate) fn log_bytes(&self, id: i32, partition: i32) -> Vec<u8> {
         self.log_files(id, partition).into_iter().flat_map(|(_, bytes)| bytes).collect()
     }
 
@@ -105,12 +105,12 @@ impl Rig {
     }
 
     /// Starts a broker on what its directory has.
-    pub(super) async fn start(&self, id: i32) -> Node {
+    pub(crate) async fn start(&self, id: i32) -> Node {
         self.start_with(id, self.key).await
     }
 
     /// The same with another key than the cluster's.
-    pub(super) async fn start_with(&self, id: i32, key: ReplicationKey) -> Node {
+    pub(crate) async fn start_with(&self, id: i32, key: ReplicationKey) -> Node {
         let config = configuration(id, &self.path(id), &self.overrides);
         let clock = Clock::start();
         let dir = Arc::new(RealDir::create(self.path(id)).expect("a directory"));
@@ -183,7 +183,7 @@ impl Rig {
 
     /// Adds records to partition 0 of a broker that does not run, as if it had taken them in its last epoch and died
     /// before anybody fetched them.
-    pub(super) fn append_to_log_of(&self, id: i32, count: usize) {
+    pub(crate) fn append_to_log_of(&self, id: i32, count: usize) {
         let (clock, record) = (Clock::start(), self.record(0));
         let dir = Arc::new(RealDir::create(self.path(id)).expect("a directory"));
         let options = self.directory_options(BrokerId::new(id), clock);
@@ -200,7 +200,7 @@ impl Rig {
     }
 
     /// Brokers 1 to `count`, and topic `t` with as many replicas.
-    pub(super) async fn cluster(&self, count: i32, partitions: i32, configs: &[(&str, &str)]) -> Vec<Node> {
+    pub(crate) async fn cluster(&self, count: i32, partitions: i32, configs: &[(&str, &str)]) -> Vec<Node> {
         let mut nodes = Vec::new();
         for id in 1..=count {
             nodes.push(self.start(id).await);
@@ -213,14 +213,14 @@ impl Rig {
     }
 
     /// What a zookeeper does when a broker dies.
-    pub(super) async fn fence(&self, node: &Node) {
+    pub(crate) async fn fence(&self, node: &Node) {
         let broker_epoch = node.broker.epoch();
         let fence = FenceBroker { broker_id: node.broker.id(), broker_epoch, reason: "it died".to_owned() };
         self.handle().submit(fence).await.expect("fenced");
     }
 
     /// The number of the leader of a partition, once there is one.
-    pub(super) async fn leader(&self, partition: i32) -> i32 {
+    pub(crate) async fn leader(&self, partition: i32) -> i32 {
         let mut leader = None;
         until("somebody leads", || {
             leader = self.record(partition).leader;
@@ -231,7 +231,7 @@ impl Rig {
     }
 
     /// A partition's record.
-    pub(super) fn record(&self, partition: i32) -> yak_model::metadata::PartitionRecord {
+    pub(crate) fn record(&self, partition: i32) -> yak_model::metadata::PartitionRecord {
         let image = self.handle().image();
         let topic = image.topic(&topic()).expect("the topic");
         topic.partition(PartitionIndex::new(partition)).expect("the partition").as_ref().clone()
@@ -239,16 +239,16 @@ impl Rig {
 }
 
 impl Node {
-    pub(super) fn partition(&self, partition: i32) -> Arc<Partition> {
+    pub(crate) fn partition(&self, partition: i32) -> Arc<Partition> {
         self.broker.partition(&topic(), PartitionIndex::new(partition)).expect("it is here")
     }
 
-    pub(super) fn end(&self, partition: i32) -> Offset {
+    pub(crate) fn end(&self, partition: i32) -> Offset {
         self.partition(partition).reader().log_end()
     }
 
     /// Produces by a call, and waits for the acknowledgement.
-    pub(super) async fn produce(
+    pub(crate) async fn produce(
         &self,
         partition: i32,
         value: &str,
@@ -271,7 +271,7 @@ impl Node {
     }
 
     /// Ends everything at once, telling nobody. What was written is on disk.
-    pub(super) async fn crash(mut self) {
+    pub(crate) async fn crash(mut self) {
         self.stop.cancel();
         for task in self.tasks.drain(..) {
             task.await.expect("no panic");
@@ -288,7 +288,7 @@ impl Node {
 }
 
 /// Creates topic `t`; without a replication factor it wants the broker's default, and has the brokers that there are.
-pub(super) async fn create_topic(
+pub(crate) async fn create_topic(
     node: &Node,
     partitions: i32,
     replication_factor: Option<i16>,
@@ -325,7 +325,7 @@ fn configuration(id: i32, data: &Path, overrides: &[String]) -> crate::config::L
 
 /// Waits for a condition.
 #[track_caller]
-pub(super) fn until<'a>(
+pub(crate) fn until<'a>(
     what: &'a str,
     mut is_so: impl FnMut() -> bool + 'a,
 ) -> impl Future<Output = ()> + 'a {
@@ -340,6 +340,6 @@ pub(super) fn until<'a>(
 }
 
 /// Broker ids as numbers.
-pub(super) fn numbers(ids: &[BrokerId]) -> Vec<i32> {
+pub(crate) fn numbers(ids: &[BrokerId]) -> Vec<i32> {
     ids.iter().map(|id| id.get()).collect()
 }

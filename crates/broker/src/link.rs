@@ -1,4 +1,4 @@
-//! A follower's connection to a leader: request lines out, and replies of a line and exactly as many bytes as it says.
+//! A broker's connection to a leader: request lines out, and replies of a line and exactly as many bytes as it says.
 
 use std::io;
 use std::ops::Range;
@@ -25,7 +25,7 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Why a connection is of no further use.
 #[derive(Debug, Error)]
-pub(super) enum LinkError {
+pub(crate) enum LinkError {
     /// The socket failed, or the peer closed it.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -48,16 +48,16 @@ pub(super) enum LinkError {
 
 /// Whom a connection must lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) broker_id: BrokerId,
-    pub(super) cluster_id: ClusterId,
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Peer {
+    pub(crate) broker_id: BrokerId,
+    pub(crate) cluster_id: ClusterId,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// An open connection that has said hello.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
     buffer: BytesMut,
     /// `buffer[..scanned]` holds no newline, while a line is awaited.
@@ -71,14 +71,14 @@ pub(super) struct Link {
 
 /// A reply with its records.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) reply: ReplicaFetchReply<Range<usize>>,
-    pub(super) records: BytesMut,
+pub(crate) struct Answer {
+    pub(crate) reply: ReplicaFetchReply<Range<usize>>,
+    pub(crate) records: BytesMut,
 }
 
 impl Link {
     /// Connects and makes sure who is there.
-    pub(super) async fn open(peer: &Peer) -> Result<Self, LinkError> {
+    pub(crate) async fn open(peer: &Peer) -> Result<Self, LinkError> {
         match timeout(CONNECT_TIMEOUT, Self::try_open(peer)).await {
             Ok(opened) => opened,
             Err(_elapsed) => Err(LinkError::Silent(CONNECT_TIMEOUT)),
@@ -109,8 +109,28 @@ impl Link {
         Ok(link)
     }
 
+    /// Whether it may still be used: the peer has neither closed it nor said anything that nobody asked for.
+    pub(crate) fn is_open(&self) -> bool {
+        let silent = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        self.buffer.is_empty() && self.stream.try_read(&mut [0]).is_err_and(silent)
+    }
+
+    /// Sends whole lines, however long that takes.
+    pub(crate) async fn send_lines(&mut self, lines: &[u8]) -> Result<(), LinkError> {
+        Ok(self.stream.write_all(lines).await?)
+    }
+
+    /// The next line, without its newline, of a reply that has no attachment.
+    pub(crate) async fn receive_line(&mut self) -> Result<BytesMut, LinkError> {
+        let len = self.line().await?;
+        let line = self.buffer.split_to(len);
+        self.buffer.advance(1);
+        self.scanned = 0;
+        Ok(line)
+    }
+
     /// Sends a request. It is small, so a peer that does not take it hangs.
-    pub(super) async fn send(&mut self, request: &ReplicaFetch) -> Result<(), LinkError> {
+    pub(crate) async fn send(&mut self, request: &ReplicaFetch) -> Result<(), LinkError> {
         self.out.clear();
         encode_replica_fetch_request(&mut self.out, None, request);
         match timeout(CONNECT_TIMEOUT, self.stream.write_all(&self.out)).await {
@@ -120,7 +140,7 @@ impl Link {
     }
 
     /// The next reply. Cancel safe: what was read of it is kept.
-    pub(super) async fn receive(&mut self) -> Result<Answer, LinkError> {
+    pub(crate) async fn receive(&mut self) -> Result<Answer, LinkError> {
         let attachment = match &self.awaiting {
             Some(answer) => answer.attachment,
             None => {
