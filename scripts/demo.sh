@@ -248,6 +248,8 @@ if [[ -n $unsafe ]]; then
 else
     tell "acks=all: an acknowledgement means that every in-sync replica has the record, on its disk."
 fi
+# Looked at before those that write them may have begun.
+touch "$work/events.ndjson" "$work/read.txt"
 background producer "$work/events.ndjson" \
     "$bin/yak-verifiable-producer" --topic stream --throughput "$rate" --acks "$acks"
 background consumer "$work/read.txt" "$bin/yak-consumer" --quiet --topic stream --from-beginning

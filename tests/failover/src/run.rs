@@ -75,7 +75,8 @@ pub struct Run {
     pub(crate) load: Load,
     pub(crate) cluster: Cluster,
     pub(crate) network: Option<Network>,
-    pub(crate) disk: Option<Disk>,
+    /// None, one with all data, or one for the zookeeper and one for each broker.
+    pub(crate) disks: Vec<Disk>,
     pub(crate) scratch: Scratch,
     pub(crate) setup: Setup,
     pub(crate) totals: Totals,
@@ -103,7 +104,7 @@ impl Run {
     #[must_use]
     pub fn start(setup: Setup) -> Self {
         let scratch = Scratch::new(setup.name);
-        Self::begin(setup, scratch, None, None)
+        Self::begin(setup, scratch, None, Vec::new())
     }
 
     /// A cluster whose processes are connected by a network. The calling thread is among its clients
@@ -111,28 +112,40 @@ impl Run {
     #[must_use]
     pub fn in_network(setup: Setup, network: Network) -> Self {
         let scratch = Scratch::new(setup.name);
-        Self::begin(setup, scratch, Some(network), None)
+        Self::begin(setup, scratch, Some(network), Vec::new())
     }
 
-    /// A cluster all of whose data lie on a disk whose power can be cut.
+    /// A cluster all of whose data lie on one disk, whose power can be cut.
     ///
     /// # Errors
     /// Why this machine cannot.
-    pub fn on_disk(setup: Setup) -> Result<Self, String> {
+    pub fn on_a_disk(setup: Setup) -> Result<Self, String> {
         let scratch = Scratch::new(setup.name);
-        let disk = Disk::create(scratch.path())?;
-        Ok(Self::begin(setup, scratch, None, Some(disk)))
+        let disk = Disk::create(scratch.path(), "disk")?;
+        Ok(Self::begin(setup, scratch, None, vec![disk]))
     }
 
-    fn begin(setup: Setup, scratch: Scratch, network: Option<Network>, disk: Option<Disk>) -> Self {
+    /// A cluster each of whose processes has a disk, whose power can be cut.
+    ///
+    /// # Errors
+    /// Why this machine cannot.
+    pub fn on_disks(setup: Setup) -> Result<Self, String> {
+        let scratch = Scratch::new(setup.name);
+        let disks = (0..=BROKERS).map(|id| Disk::create(scratch.path(), &format!("disk-{id}")));
+        let disks = disks.collect::<Result<_, _>>()?;
+        Ok(Self::begin(setup, scratch, None, disks))
+    }
+
+    fn begin(setup: Setup, scratch: Scratch, network: Option<Network>, disks: Vec<Disk>) -> Self {
         // Small segments, so that faults also fall into rolling.
         let mut builder =
             ClusterBuilder::new(BROKERS).set("log.segment.bytes", "256KiB").within(scratch.path());
         if let Some(network) = &network {
             builder = builder.sites(network.sites());
         }
-        if let Some(disk) = &disk {
-            builder = builder.data_within(disk.path());
+        if let Some(last) = disks.last() {
+            let paths = disks.iter().chain(std::iter::repeat(last)).map(|disk| disk.path().to_owned());
+            builder = builder.data_within(paths.take(disks.len().max(4)).collect());
         }
         let cluster = builder.start();
         for topic in &setup.topics {
@@ -143,7 +156,7 @@ impl Run {
             load,
             cluster,
             network,
-            disk,
+            disks,
             scratch,
             totals: Totals { runs: 1, ..Totals::default() },
             random: Random::new(setup.seed),
