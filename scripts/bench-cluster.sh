@@ -4,9 +4,9 @@
 #   scripts/bench-cluster.sh [--only NAME[,NAME]] [--runs N] [--short] [--minutes N] [--keep] [ARGUMENT...]
 #
 # Names: start, kill, stop, shutdown, rolling, zookeeper, saturated, file, idle, partitions; all of them by default,
-# which takes about 40 minutes. --short tries everything in two minutes and measures nothing, --minutes says how long
+# which takes about half an hour. --short tries everything in two minutes and measures nothing, --minutes says how long
 # the cluster is saturated, further arguments go to the program (target/release/figures --help). Everything runs in
-# release builds, or from YAK_BIN; data are under ${YAK_BENCH_DIR:-target/bench} and go at the end. Nothing else should
+# release builds, or from YAK_BIN; data are under ${YAK_BENCH_DIR:-target/bench-cluster} and go at the end. Nothing else should
 # run meanwhile. Every reading is printed as it comes, then the table in Markdown; both are in that directory's
 # cluster.txt and cluster.md, which stay.
 set -euo pipefail
@@ -24,7 +24,7 @@ while (($# > 0)); do
 done
 
 target=$(target_directory)
-results=${YAK_BENCH_DIR:-$target/bench}
+results=${YAK_BENCH_DIR:-$target/bench-cluster}
 bin=${YAK_BIN:-}
 if [[ -z $bin ]]; then
     say "building"

@@ -3,20 +3,21 @@
 #
 #   scripts/soak.sh [RING] [MINUTES]
 #
-# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), failover
-# (kill -9 and SIGSTOP of the brokers of a cluster under load; a round takes about a quarter of an hour), power (power cuts
-# of a whole cluster; needs root), mixed (faults of every kind, several at a time; cuts of the network need root), all.
-# MINUTES is for each ring, at least one round of it; 10 by default. What is printed last belongs into docs/soak.md. A
-# round is as large as YAK_KILLS, YAK_CRASH_SCALE, YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS, YAK_POWER_CUTS and
-# YAK_FAILOVER_MIXED say, and by chance unless YAK_FAILOVER_SEED is set.
+# Rings: kill (kill -9 of a broker under load, both flush modes), crash (crash points of log and journal), sim (whole
+# clusters in one thread, by seed), failover (kill -9 and SIGSTOP of the brokers of a cluster under load; a round takes about
+# a quarter of an hour), power (power cuts of a whole cluster; needs root), mixed (faults of every kind, several at a time;
+# cuts of the network need root), all. MINUTES is for each ring, at least one round of it; 10 by default. What is printed
+# last belongs into docs/soak.md. A round is as large as YAK_KILLS, YAK_CRASH_SCALE, YAK_SIM_SEEDS (500 that count),
+# YAK_FAILOVER_KILLS, YAK_FAILOVER_STOPS, YAK_POWER_CUTS and YAK_FAILOVER_MIXED say; clusters of processes are by chance
+# unless YAK_FAILOVER_SEED is set, simulated ones begin at seed YAK_SIM_FIRST (1000), each further round a million later.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case ${1:-} in -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 ring=${1:-all}
 minutes=${2:-10}
-[[ $ring =~ ^(kill|crash|failover|power|mixed|all)$ ]] || die "unknown ring $ring (kill, crash, failover, power, mixed, all)"
+[[ $ring =~ ^(kill|crash|sim|failover|power|mixed|all)$ ]] || die "unknown ring $ring (kill, crash, sim, failover, power, mixed, all)"
 [[ $minutes =~ ^[0-9]+$ ]] || die "minutes: $minutes is not a whole number"
 log=$(target_directory)/soak-$ring.log
 mkdir -p "$(dirname "$log")"
@@ -39,6 +40,13 @@ kill_ring() {
 
 crash_ring() {
     YAK_CRASH_SCALE=${YAK_CRASH_SCALE:-10} cargo test --locked -p yak-test-crash -- --nocapture --test-threads 1
+}
+
+first_seed=${YAK_SIM_FIRST:-1000}
+sim_ring() {
+    YAK_SIM_SEEDS=${YAK_SIM_SEEDS:-500} YAK_SIM_FIRST=$first_seed \
+        cargo test --locked -p yak-test-sim -- seeds::seeds --exact --nocapture || return 1
+    first_seed=$((first_seed + 1000000))
 }
 
 # runs TEST...: some of those with a whole cluster.
@@ -66,8 +74,8 @@ mixed_ring() {
 wants() { [[ $ring == "$1" || $ring == all ]]; }
 
 # Debug assertions are worth more here than speed.
-cargo build --locked --workspace --bins
-for name in kill crash failover power mixed; do
+if [[ $ring != sim ]]; then cargo build --locked --workspace --bins; fi
+for name in kill crash sim failover power mixed; do
     if wants "$name"; then rounds "$name" "${name}_ring"; fi
 done
 printf '%s, commit %s\n' "$(date -u +%F)" "$(git rev-parse --short HEAD)"
@@ -78,5 +86,12 @@ sed -nE 's/.*(flush=(os|sync): .*)/\1/p' "$log" |
                                          mode, kills[mode], records[mode], again[mode] }'
 if wants crash; then
     awk '/(crash images|lengths of the tail|tails of zeros|sizes of the disk|ways to lose|flipped|bits)/' "$log" | sort -u
+fi
+if wants sim; then
+    awk '/^simulation: / { counted += $2; others += $5 }
+        /^  (total|fault|act|check)  / {
+            count = $NF; $NF = ""; sub(/ +$/, ""); if (!($0 in sums)) names[++rows] = $0; sums[$0] += count }
+        END { printf "simulation: %d seeds counted, %d not\n", counted, others
+              for (row = 1; row <= rows; row++) printf "  %-48s %d\n", names[row], sums[names[row]] }' "$log"
 fi
 grep -E '^((failover|power|zookeeper|mixed) totals|SKIPPED): ' "$log" || true

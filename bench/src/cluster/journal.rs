@@ -110,3 +110,31 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &str = r#"{"index":4,"cause":"image","records":[{"partition":{"topic":"t","partition":0,"leader_epoch":1}}]}
+{"index":4,"cause":"image","records":[{"partition":{"topic":"t","partition":1,"leader_epoch":0}}]}
+{"index":5,"cause":"broker 1 fenced: no heartbeat for 1000 ms","records":[{"broker_fenced":{"broker_id":1}},{"partition":{"topic":"t","partition":0,"leader_epoch":2}}]}
+{"index":6,"cause":"t-1: 1 fell behind","records":[{"partition":{"topic":"t","partition":1,"leader_epoch":0}}]}
+{"index":7,"cause":"half"#;
+
+    #[test]
+    fn what_happened_behind_an_index_is_counted_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("journal");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("journal-00000000000000000005.ndjson"), IMAGE).unwrap();
+        let causes = vec!["broker 1 fenced: no heartbeat for 1000 ms".to_owned()];
+        let expected = Happened { fenced: 1, leaders_moved: 1, isr_changes: 1, causes };
+        assert_eq!(since(directory.path(), 4).unwrap(), expected);
+        // The file before the image says the same; nothing counts twice.
+        let earlier = r#"{"index":4,"cause":"created","records":[{"partition":{"topic":"t","partition":0,"leader_epoch":1}},{"partition":{"topic":"t","partition":1,"leader_epoch":0}}]}"#;
+        fs::write(folder.join("journal-00000000000000000001.ndjson"), earlier).unwrap();
+        assert_eq!(since(directory.path(), 4).unwrap(), expected);
+        assert_eq!(since(directory.path(), 5).unwrap(), Happened { isr_changes: 1, ..Happened::default() });
+        assert_eq!(newest(directory.path()).unwrap(), 6);
+    }
+}

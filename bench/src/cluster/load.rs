@@ -15,6 +15,7 @@ use yak_model::api::Acks;
 use yak_model::{BrokerId, PartitionIndex, TopicName};
 
 use super::acks::{Ack, Acks as Series};
+use super::said;
 
 /// Longest wait for what is still under way when a load ends, and for its first acknowledgement.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -147,7 +148,7 @@ impl Load {
 
     fn join(&mut self) -> Result<ProducerStats> {
         let thread = self.thread.take().context("the load has ended")?;
-        thread.join().map_err(|_| anyhow!("the load panicked"))?
+        thread.join().unwrap_or_else(|panic| Err(said(&*panic)))
     }
 }
 

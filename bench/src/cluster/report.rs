@@ -1,6 +1,5 @@
 //! Readings as they come, and the table of them.
 
-use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
@@ -121,17 +120,11 @@ impl<W: Write> Report<W> {
     pub fn table(&self) -> String {
         let mut text = "| figure | expected | measured | all readings |\n|---|---|---|---|\n".to_owned();
         for (row, readings) in &self.rows {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} |",
-                row.what,
-                row.expected,
-                summary(row, readings),
-                list(readings)
-            );
+            let (what, expected) = (row.what, row.expected);
+            text += &format!("| {what} | {expected} | {} | {} |\n", summary(row, readings), list(readings));
         }
         for failure in &self.failures {
-            let _ = writeln!(text, "\nFAILED {}", failure.lines().next().unwrap_or(""));
+            text += &format!("\nFAILED {}\n", failure.lines().next().unwrap_or(""));
         }
         text
     }

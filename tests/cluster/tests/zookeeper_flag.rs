@@ -31,7 +31,7 @@ fn a_dead_broker_is_not_asked() {
     let mut cluster = Cluster::start(3);
     cluster.create_topic(1, "test", 1, 3);
     cluster.kill(1);
-    cluster.wait_for_leader(2, ("test", 0), |leader| leader != 1);
+    cluster.wait_for_isr(2, ("test", 0), &[2, 3]);
     let listed = topics(&cluster.zookeeper_address(), &["--list"]).ok();
     assert_eq!(listed.text(), "test\n");
     assert!(!listed.stderr.contains(&cluster.address(1)), "{}", listed.stderr);

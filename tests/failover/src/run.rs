@@ -24,6 +24,17 @@ pub struct Topic {
     pub name: String,
     /// How many partitions it has.
     pub partitions: i32,
+    /// When an acknowledged record is kept.
+    pub flush: Flush,
+}
+
+/// What an acknowledgement means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// On the disks of the replicas in sync.
+    Sync,
+    /// In their page caches, which outlive processes, not machines.
+    Os,
 }
 
 /// What a run is made of.
@@ -49,7 +60,7 @@ impl Setup {
     /// A topic of one partition and one of three, two producers and a consumer each, 800 records a second in all.
     #[must_use]
     pub fn new(name: &'static str, seed: u64) -> Self {
-        let topic = |name: &str, partitions| Topic { name: name.to_owned(), partitions };
+        let topic = |name: &str, partitions| Topic { name: name.to_owned(), partitions, flush: Flush::Sync };
         Self {
             name,
             seed,
@@ -59,6 +70,13 @@ impl Setup {
             rate: 200,
             acks: Acks::All,
         }
+    }
+
+    /// One of the topics is acknowledged from the page cache. It must keep as much, as long as no machine loses its power.
+    #[must_use]
+    pub fn one_from_the_page_cache(mut self) -> Self {
+        self.topics[1].flush = Flush::Os;
+        self
     }
 
     /// Another rate of each producer.
@@ -257,9 +275,10 @@ impl Run {
     }
 }
 
-fn create(cluster: &Cluster, Topic { name, partitions }: &Topic) {
+fn create(cluster: &Cluster, Topic { name, partitions, flush }: &Topic) {
+    let flush = if *flush == Flush::Sync { "sync" } else { "os" };
     let request = format!(
-        r#"{{"op":"create_topics","topics":[{{"name":"{name}","partitions":{partitions},"replication_factor":3,"configs":{{"flush":"sync","min.insync.replicas":"2"}}}}],"timeout_ms":30000}}"#
+        r#"{{"op":"create_topics","topics":[{{"name":"{name}","partitions":{partitions},"replication_factor":3,"configs":{{"flush":"{flush}","min.insync.replicas":"2"}}}}],"timeout_ms":30000}}"#
     );
     wait_for("a topic", || ask(&cluster.address(1), &request));
 }

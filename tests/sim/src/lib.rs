@@ -14,6 +14,9 @@
 
 pub mod broker;
 pub mod client;
+/// The broker's own adapter, compiled in here: what of it the simulation needs is built without the rest of the broker.
+#[path = "../../../crates/broker/src/partitions/log.rs"]
+pub mod disk_log;
 pub mod message;
 pub mod nemesis;
 pub mod net;

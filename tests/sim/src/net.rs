@@ -78,6 +78,8 @@ pub struct World {
     pub lives: BTreeMap<Node, u64>,
     /// Stopped processes, with what waits for them.
     pub paused: BTreeMap<Node, Vec<Event>>,
+    /// When a process that was stopped went on last.
+    pub went_on_us: BTreeMap<Node, u64>,
     /// Messages from the first to the second are held.
     pub cuts: BTreeSet<(Node, Node)>,
     /// Most microseconds a message takes.
@@ -98,6 +100,7 @@ impl World {
             oracle,
             lives: BTreeMap::new(),
             paused: BTreeMap::new(),
+            went_on_us: BTreeMap::new(),
             cuts: BTreeSet::new(),
             delay_us: 2_000,
             queue: BTreeMap::new(),
@@ -186,6 +189,11 @@ impl World {
             waiting.push(event);
             return None;
         }
+        if let Event::Deliver(id, _, Message::Produce(_) | Message::Fetch(_)) = &event
+            && self.connections.get(id).is_some_and(|connection| connection.open != [true; 2])
+        {
+            self.oracle.borrow_mut().totals.late += 1;
+        }
         if let Event::Closed(id, _) = &event
             && let Some(connection) = self.connections.get_mut(id)
         {
@@ -246,6 +254,17 @@ impl World {
     pub fn peer(&self, id: ConnectionId, node: Node) -> Option<Node> {
         let connection = self.connections.get(&id)?;
         Some(connection.ends[usize::from(connection.ends[0].0 == node)].0)
+    }
+
+    /// Whether the process at the other end has run without a pause since then: what was asked of it must be answered.
+    #[must_use]
+    pub fn must_answer(&self, id: ConnectionId, from: Node, since_us: u64) -> bool {
+        let Some(connection) = self.connections.get(&id) else { return false };
+        let (node, life) = connection.ends[usize::from(connection.ends[0].0 == from)];
+        connection.open == [true; 2]
+            && self.lives.get(&node) == Some(&life)
+            && !self.paused.contains_key(&node)
+            && self.went_on_us.get(&node).is_none_or(|went_on_us| *went_on_us < since_us)
     }
 
     /// A process ends. `silent`: its machine, too, so that nobody is told.
@@ -339,6 +358,7 @@ impl World {
     /// Lets it go on. What arrived meanwhile comes first, then its timers.
     pub fn go_on(&mut self, node: Node) {
         let Some(waiting) = self.paused.remove(&node) else { return };
+        self.went_on_us.insert(node, self.now_us);
         let (timers, messages): (Vec<Event>, Vec<Event>) =
             waiting.into_iter().partition(|event| matches!(event, Event::Timer(..)));
         for event in messages.into_iter().chain(timers) {

@@ -1,6 +1,7 @@
 //! A run: set up, faults, peace, and what must be so in the end.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -164,7 +165,8 @@ impl Sim {
         }
     }
 
-    /// Whether every partition has all its replicas in sync, and all brokers work by the same metadata.
+    /// Whether every partition has all its replicas in sync, all brokers work by the same metadata, every produce is
+    /// answered, and everything is read.
     fn is_at_rest(&self) -> bool {
         let Some(image) = self.zookeeper.image() else { return false };
         let whole = image.partitions().all(|partition| {
@@ -181,13 +183,20 @@ impl Sim {
             let key: Key = (partition.topic_id, partition.partition.get());
             let mut of_replicas = partition.replicas.iter().map(|id| ends[Self::number_of(*id)].get(&key));
             let Some(Some((end, high_watermark))) = of_replicas.next() else { return false };
-            end == high_watermark && of_replicas.all(|other| other == Some(&(*end, *high_watermark)))
+            let mut readers =
+                self.clients.iter().filter(|client| matches!(client.kind, Kind::Consumer { .. }));
+            let lives = |client: &Client| self.world.lives.contains_key(&client.node());
+            let read = readers.all(|client| client.position(key) >= *end || !lives(client));
+            read && end == high_watermark && of_replicas.all(|other| other == Some(&(*end, *high_watermark)))
         })
     }
 
     /// Partitions that wait for an operator: nobody who is entitled to lead will come back.
     fn elect_uncleanly(&mut self) {
         let Some(image) = self.zookeeper.image() else { return };
+        if !self.world.oracle.borrow().violations().is_empty() {
+            return;
+        }
         let mut waiting = Vec::new();
         for partition in image.partitions().filter(|partition| partition.leader.is_none()) {
             let key: Key = (partition.topic_id, partition.partition.get());
@@ -205,11 +214,12 @@ impl Sim {
         }
         if !waiting.is_empty() {
             let kind = ElectionKind::Unclean;
+            self.world.oracle.borrow_mut().unclean_asked();
             self.admin(ElectLeaders { kind, partitions: Some(waiting), timeout_ms: 0 }.into());
         }
     }
 
-    /// Peace: everything must come to rest.
+    /// Peace: everything must come to rest, then every partition must take records, and come to rest again.
     pub fn settle(&mut self) {
         self.world.note(|| "peace".to_owned());
         self.make_peace();
@@ -219,21 +229,56 @@ impl Sim {
         self.run_for(3_000);
         self.elect_uncleanly();
         self.run_for(2_000);
-        self.clients.iter_mut().for_each(|client| client.drained = true);
-        if !self.run_until(30_000, |sim| sim.is_at_rest())
-            && self.world.oracle.borrow().violations().is_empty()
-        {
-            let image = self.zookeeper.image().cloned().unwrap_or_default();
-            let ends: Vec<_> = self.brokers.iter().map(Broker::ends).collect();
-            let open: Vec<usize> = self.clients.iter().map(Client::open_batches).collect();
-            let partitions: Vec<_> = image.partitions().collect();
-            self.world.oracle.borrow_mut().violated(format!(
-                "no progress in peace: open batches {open:?}, ends {ends:?}, partitions {partitions:#?}"
-            ));
+        self.require("rest in peace", Self::is_at_rest);
+        let before = self.committed();
+        self.clients.iter_mut().for_each(|client| client.drained = false);
+        if self.producers().next().is_some() {
+            self.require("records in every partition", |sim| {
+                let now = sim.committed();
+                before.iter().all(|(key, end)| now.get(key).is_none_or(|now| now > end))
+            });
+            self.world.oracle.borrow_mut().totals.progress += before.len() as u64;
         }
+        self.require("rest after them", Self::is_at_rest);
         if self.world.oracle.borrow().violations().is_empty() {
             self.compare_replicas();
         }
+    }
+
+    /// It must become so, while nobody produces anything new if that is what is waited for.
+    fn require(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        if what.starts_with("rest") {
+            self.clients.iter_mut().for_each(|client| client.drained = true);
+        }
+        if self.run_until(30_000, |sim| is_so(sim)) || !self.world.oracle.borrow().violations().is_empty() {
+            return;
+        }
+        let image = self.zookeeper.image().cloned().unwrap_or_default();
+        let ends: Vec<_> = self.brokers.iter().map(Broker::ends).collect();
+        let open: Vec<usize> = self.clients.iter().map(Client::open_batches).collect();
+        let partitions: Vec<_> = image.partitions().collect();
+        self.world.oracle.borrow_mut().violated(format!(
+            "no progress in peace to {what}: open batches {open:?}, ends {ends:?}, partitions {partitions:#?}"
+        ));
+    }
+
+    /// Clients that run and want an acknowledgement of the whole ISR.
+    fn producers(&self) -> impl Iterator<Item = &Client> {
+        let is_producer = |client: &&Client| client.kind == Kind::Idempotent(Acks::All);
+        self.clients.iter().filter(is_producer).filter(|client| self.world.lives.contains_key(&client.node()))
+    }
+
+    /// How many records of each partition are acknowledged by the whole ISR.
+    fn committed(&self) -> BTreeMap<Key, i64> {
+        let image = self.zookeeper.durable_image();
+        let mut ends = BTreeMap::new();
+        for partition in image.partitions() {
+            let key: Key = (partition.topic_id, partition.partition.get());
+            let leader = partition.leader.map(Self::number_of);
+            let end = leader.and_then(|leader| self.brokers.get(leader)?.ends().get(&key).copied());
+            ends.insert(key, end.map_or(0, |(_, high_watermark)| high_watermark));
+        }
+        ends
     }
 
     /// In the end every replica holds what was committed, and all that was acknowledged.
@@ -244,6 +289,7 @@ impl Sim {
             let key: Key = (partition.topic_id, partition.partition.get());
             for id in &partition.replicas {
                 let broker = Self::number_of(*id);
+                oracle.read_in_the_end((broker, key), self.brokers[broker].read_all(key));
                 oracle.in_the_end((broker, key), partition.leader.map(Self::number_of));
             }
         }
@@ -278,6 +324,11 @@ pub fn describe(panic: &Box<dyn std::any::Any + Send>) -> String {
 }
 
 fn play(sim: &mut Sim) {
+    let fetch_max_bytes = *sim.world.random.pick(&[300, 1_000, 4_000]).unwrap_or(&4_000);
+    sim.brokers.iter_mut().for_each(|broker| broker.fetch_max_bytes = fetch_max_bytes);
+    // The zookeeper's disk is fast or slow: how long a decision is under way.
+    let sync_us = *sim.world.random.pick(&[3_000, 30_000, 150_000]).unwrap_or(&3_000);
+    (sim.zookeeper.sync_us, sim.zookeeper.usual_sync_us) = (sync_us, sync_us);
     sim.start();
     sim.create((3, 2), "sync", 2);
     sim.create_topic();

@@ -108,6 +108,7 @@ impl Stage {
                 let it = self.it().ok_or("there is no topic")?;
                 let partition = TopicPartition::new(it.topic, it.partition);
                 let kind = ElectionKind::Unclean;
+                self.sim.world.oracle.borrow_mut().unclean_asked();
                 self.sim
                     .admin(ElectLeaders { kind, partitions: Some(vec![partition]), timeout_ms: 0 }.into());
                 Ok(())
@@ -145,7 +146,9 @@ impl Stage {
         match (verb, node) {
             ("kill", Node::Broker(broker)) => brokers[broker].kill(world),
             ("kill", _) => zookeeper.kill(world, false),
-            ("cut-power", Node::Broker(broker)) => brokers[broker].power_cut(world),
+            ("cut-power", Node::Broker(broker)) => expect(brokers[broker].power_cut(world), || {
+                "its disk is damaged, which a power cut might hide".to_owned()
+            })?,
             ("cut-power", _) => zookeeper.kill(world, true),
             ("start", Node::Broker(broker)) => brokers[broker].start(world),
             ("start", _) => zookeeper.start(world),

@@ -1,9 +1,9 @@
 //! The broker's own log adapter, with the oracle looking over its shoulder.
 
-use yak_broker::DiskLog;
 use yak_core::partition::{AppendFailure, Appended, ReplicaLog};
 use yak_model::{LeaderEpoch, Offset, TimestampMs};
 
+use crate::disk_log::DiskLog;
 use crate::message::Key;
 use crate::oracle::{Shared, read_back};
 

@@ -61,6 +61,8 @@ pub struct Zookeeper {
     process: Option<Process>,
     /// Longest sync, in microseconds.
     pub sync_us: u64,
+    /// The same when nothing is wrong.
+    pub usual_sync_us: u64,
     /// Brokers that were well lately, by the nemesis: not to be fenced.
     pub well: BTreeMap<usize, bool>,
     /// Registered processes: broker and life.
@@ -76,6 +78,7 @@ impl Zookeeper {
             synced: 0,
             process: None,
             sync_us: 3_000,
+            usual_sync_us: 3_000,
             well: BTreeMap::new(),
             registered: Vec::new(),
         }
@@ -107,6 +110,7 @@ impl Zookeeper {
         self.synced = self.lines.len();
         let image = self.durable_image();
         world.note(|| format!("zookeeper starts at {}", image.index()));
+        world.oracle.borrow_mut().controller_began(&image);
         let config = SessionConfig::default();
         self.process = Some(Process {
             controller: Controller::new(ControllerConfig::default(), image.clone()),
@@ -134,6 +138,7 @@ impl Zookeeper {
             let lost = world.random.below(unsynced + 1);
             self.lines.truncate(self.lines.len() - lost);
             world.note(|| format!("zookeeper loses {lost} of {unsynced} unsynced lines"));
+            world.oracle.borrow_mut().journal_lost(lost);
             let lines = self.lines.len();
             self.registered.retain(|(_, _)| lines > 0);
         }
@@ -186,10 +191,6 @@ impl Zookeeper {
         match process.sessions.handle_register(world.now_ms(), number, ids) {
             Err(refused) => world.send(connection, ME, Message::Opened(Err(refused))),
             Ok(()) => {
-                // Who only lost a connection resumes.
-                let broker = usize::try_from(ids.0.get() - 1).unwrap_or(0);
-                let well = self.well.get(&broker).copied().unwrap_or(false);
-                world.oracle.borrow_mut().inv_34_no_false_death(broker, well, "it registered anew");
                 self.decide(world, registration.into(), Then::Registered(connection, ids.0));
             }
         }
@@ -223,6 +224,9 @@ impl Zookeeper {
         let before = process.controller.image().clone();
         let wall = TimestampMs::new(i64::try_from(world.now_ms()).unwrap_or(0));
         let mut decision = process.controller.handle(world.now_ms(), wall, command);
+        if let (Then::Altered(_, alter), Ok(CommandReply::AlterIsr(reply))) = (&then, &decision.reply) {
+            world.oracle.borrow_mut().compared_and_set(&before, alter, reply);
+        }
         let synced = MetadataIndex::new(self.synced as u64);
         if let Some(line) = decision.line(Term::default(), synced) {
             world.note(|| format!("decided {}: {}", line.index, line.cause));
@@ -260,7 +264,7 @@ impl Zookeeper {
         for topic in after.topics() {
             for partition in topic.partitions() {
                 let key = (topic.id(), partition.partition.get());
-                oracle.created(key, topic.flush(), partition.wanted);
+                oracle.created(key, topic.flush(), partition);
             }
         }
         oracle.decided(before, after, line, &self.registered);
@@ -354,7 +358,10 @@ impl Zookeeper {
             match effect {
                 Effect::Fence { broker_id, broker_epoch, reason } => {
                     let broker = usize::try_from(broker_id.get() - 1).unwrap_or(0);
-                    let well = self.well.get(&broker).copied().unwrap_or(false);
+                    // Who registered last may be dead while its successor has not come through yet.
+                    let life = world.lives.get(&Node::Broker(broker)).copied().unwrap_or(0);
+                    let lives = self.registered.contains(&(broker, life));
+                    let well = lives && self.well.get(&broker).copied().unwrap_or(false);
                     let found = format!("fenced: {reason}");
                     world.oracle.borrow_mut().inv_34_no_false_death(broker, well, &found);
                     let command = FenceBroker { broker_id, broker_epoch, reason };

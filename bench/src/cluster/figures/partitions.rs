@@ -11,6 +11,7 @@ use crate::cluster::load::Volley;
 use crate::cluster::plan::Plan;
 use crate::cluster::report::{Report, Row};
 use crate::cluster::rig::{builder, create_topic, led_by, sizes, wait_whole};
+use crate::cluster::said;
 
 const TOPIC: &str = "many";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +63,7 @@ fn one(partitions: i32, report: &mut Report) -> Result<()> {
     cluster.kill(victim);
     let watch = std::thread::spawn(move || wait_led(&client, &topic, victim));
     let answered = volley.fire(&led)?;
-    let led_again = watch.join().map_err(|_| anyhow::anyhow!("the watch panicked"))??;
+    let led_again = watch.join().unwrap_or_else(|panic| Err(said(&*panic)))?;
     report.read_ms(LEADERS, led_again - begin)?;
     report.read_ms(FIRST_ANSWERED, *answered.first().context("there are some")? - begin)?;
     report.read_ms(ANSWERED, *answered.last().context("there are some")? - begin)?;

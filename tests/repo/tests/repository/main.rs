@@ -6,6 +6,7 @@ mod dependencies;
 mod error_codes;
 mod files;
 mod layers;
+mod mutants;
 mod readme;
 mod requirements;
 mod scripts;

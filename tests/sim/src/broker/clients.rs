@@ -85,7 +85,7 @@ impl Broker {
         let node = self.node();
         let result = self.records(read);
         if let Ok((_, records)) = &result {
-            world.oracle.borrow_mut().consumed(read.key, records);
+            world.oracle.borrow_mut().consumed(read.key, read.offset.get(), records);
         }
         world.send(connection, node, Message::ReadReply(read.number, result));
     }

@@ -11,7 +11,6 @@ use crate::net::{ConnectionId, World};
 
 /// Longest hold.
 const HOLD_US: u64 = 300_000;
-const MAX_BYTES: u64 = 4_000;
 
 /// A fetch that waits for something to send.
 #[derive(Debug)]
@@ -121,7 +120,8 @@ impl Broker {
         let mut records = BytesMut::new();
         if entry.fetch_offset < end && entry.fetch_offset >= start {
             let reader = log.disk_ref().reader();
-            let range = reader.read(entry.fetch_offset, MAX_BYTES, end).map_err(|error| error.code())?;
+            let range =
+                reader.read(entry.fetch_offset, self.fetch_max_bytes, end).map_err(|error| error.code())?;
             range.read_into(&mut records).map_err(|_unreadable| ErrorCode::KafkaStorageError)?;
         }
         Ok(ReplicaData {

@@ -4,10 +4,13 @@
 //! in virtual time: session, partitions by metadata, replication, clients. It decides nothing that the core decides.
 
 mod clients;
+mod disk;
 mod follow;
 mod lead;
+mod machine;
 mod partitions;
 mod session;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +18,10 @@ use std::time::Duration;
 
 use yak_core::image::Image;
 use yak_core::partition::{Effect, Replica, Role, Token};
-use yak_log::dir::Crash;
-use yak_log::{
-    Background, DirectoryOptions, DurableObserver, LogDirectory, ManualClock, MemDir, StorageFailure,
-};
+use yak_log::{DurableObserver, LogDirectory, ManualClock, MemDir, StorageFailure};
 use yak_model::api::{Acks, IsrProposal};
 use yak_model::metadata::PartitionRecord;
-use yak_model::{BrokerEpoch, BrokerId, DirectoryId, IncarnationId, MetadataIndex, Offset, TimestampMs};
+use yak_model::{BrokerEpoch, BrokerId, IncarnationId, MetadataIndex, Offset, TimestampMs};
 
 use crate::message::{Key, Message};
 use crate::net::{ConnectionId, Node, Timer, World};
@@ -53,6 +53,8 @@ pub struct Broker {
     write_failed: bool,
     /// Longest sync, in microseconds.
     pub sync_us: u64,
+    /// Most bytes of a partition that a follower is given at once.
+    pub fetch_max_bytes: u64,
     /// What it lost since its last process ran, the next one must find: no power cut may hide it.
     damaged: bool,
     process: Option<Process>,
@@ -122,6 +124,8 @@ pub(crate) struct Process {
     clock: ManualClock,
     clock_us: u64,
     failed: Option<String>,
+    /// When it begins anew after that.
+    restart_us: u64,
     /// Last, so that the logs go before it.
     directory: Arc<LogDirectory>,
 }
@@ -152,6 +156,7 @@ impl Broker {
             noted_boot: None,
             write_failed: false,
             sync_us: 2_000,
+            fetch_max_bytes: 4_000,
             damaged: false,
             process: None,
         }
@@ -177,108 +182,6 @@ impl Broker {
     #[must_use]
     pub const fn disk(&self) -> &MemDir {
         &self.disk
-    }
-
-    /// Starts a process.
-    pub fn start(&mut self, world: &mut World) {
-        if self.process.is_some() {
-            return;
-        }
-        let life = world.number();
-        let clock = ManualClock::default();
-        let options = DirectoryOptions {
-            broker_id: self.id(),
-            cluster_id: None,
-            new_directory_id: DirectoryId::from_random(world.random.id()),
-            reserve_bytes: 0,
-            now: wall(world),
-            background: Background::Manual(clock.clone()),
-        };
-        let directory = match LogDirectory::open(Arc::new(self.disk.clone()), options) {
-            Ok(directory) => Arc::new(directory),
-            Err(error) => {
-                world.oracle.borrow_mut().violated(format!("broker {} cannot start: {error}", self.id()));
-                return;
-            }
-        };
-        self.damaged = false;
-        world.lives.insert(self.node(), life);
-        world.note(|| format!("broker {} starts (life {life})", self.id()));
-        self.process = Some(Process {
-            life,
-            incarnation_id: IncarnationId::from_random(world.random.id()),
-            stage: Stage::Starting,
-            link: None,
-            linked: false,
-            retry_us: 0,
-            heartbeat_us: 0,
-            answered_us: 0,
-            pending_lease: None,
-            lease_until_ms: 0,
-            stopping_us: None,
-            image: Image::default(),
-            applied: Image::default(),
-            hosted: BTreeMap::new(),
-            damaged: Vec::new(),
-            fetchers: BTreeMap::new(),
-            held: Vec::new(),
-            answered: BTreeMap::new(),
-            proposals: Vec::new(),
-            altering: None,
-            flushing: false,
-            durable: Arc::default(),
-            clock,
-            clock_us: world.now_us,
-            failed: None,
-            directory,
-        });
-        self.tick(world);
-    }
-
-    /// `kill -9`: the page cache stays.
-    pub fn kill(&mut self, world: &mut World) {
-        if self.process.is_none() {
-            return;
-        }
-        world.oracle.borrow_mut().ended(self.number, false);
-        self.process = None;
-        self.disk.heal();
-        world.end(self.node(), false);
-    }
-
-    /// The machine loses its power: what was not synced is lost, in part or whole, the last write torn.
-    pub fn power_cut(&mut self, world: &mut World) {
-        if self.damaged {
-            return;
-        }
-        world.oracle.borrow_mut().ended(self.number, true);
-        self.process = None;
-        self.disk.heal();
-        world.end(self.node(), true);
-        self.boot += 1;
-        let at = self.disk.op_count();
-        let unsynced = self.disk.unsynced(at);
-        let percent = *world.random.pick(&[0, 50, 90, 100]).unwrap_or(&100);
-        let lost = unsynced.iter().copied().filter(|_| world.random.chance(percent)).collect();
-        let torn = world.random.chance(50).then(|| world.random.below(60));
-        world.note(|| format!("broker {}: power cut, {} unsynced operations", self.id(), unsynced.len()));
-        self.disk = self.disk.crash(&Crash { at, lost, torn });
-    }
-
-    /// A file loses its end. The process that found everything whole was just killed.
-    ///
-    /// # Errors
-    /// There is no such file.
-    pub fn damage(&mut self, path: &std::path::Path, len: usize) -> std::io::Result<()> {
-        self.damaged = true;
-        self.disk.tamper(path, |bytes| bytes.truncate(len))
-    }
-
-    /// The disk is replaced by an empty one. No process may run.
-    pub fn wipe(&mut self, world: &mut World) {
-        world.oracle.borrow_mut().disk_lost(self.number, None);
-        self.disk = MemDir::new();
-        self.noted_boot = None;
     }
 
     /// A message came.
@@ -368,54 +271,8 @@ impl Broker {
         self.follow(world);
         self.propose(world);
         let Some(process) = &self.process else { return };
-        if process.failed.is_some() {
+        if process.failed.is_some() && world.now_us >= process.restart_us {
             self.restart_after_failure(world);
-        }
-    }
-
-    /// The disk failed: the process begins anew, and says that its logs are unproven.
-    fn restart_after_failure(&mut self, world: &mut World) {
-        world.note(|| format!("broker {} begins anew after a failure of its disk", self.id()));
-        self.write_failed = true;
-        self.kill(world);
-        self.start(world);
-    }
-
-    fn flush(&mut self, world: &mut World) {
-        let Some(process) = &mut self.process else { return };
-        process.flushing = false;
-        self.flush_now(world);
-    }
-
-    fn flush_now(&mut self, world: &mut World) {
-        let Some(process) = &mut self.process else { return };
-        let result = process.directory.flush_due();
-        let durable = std::mem::take(&mut *process.durable.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Err(failure) = result {
-            let reason = failure.to_string();
-            self.storage_failed(world, &reason);
-            return;
-        }
-        for (key, end) in durable {
-            let Some(process) = &mut self.process else { return };
-            if let Some(hosted) = process.hosted.get_mut(&key) {
-                hosted.replica.handle_durable(world.now_ms(), end);
-            }
-            self.drain(world, key);
-        }
-    }
-
-    fn storage_failed(&mut self, world: &mut World, reason: &str) {
-        let Some(process) = &mut self.process else { return };
-        world.note(|| format!("broker {}: {reason}", self.number + 1));
-        world.oracle.borrow_mut().storage_failed(self.number, process.life);
-        process.failed = Some(reason.to_owned());
-        let keys: Vec<Key> = process.hosted.keys().copied().collect();
-        for key in keys {
-            if let Some(hosted) = self.process.as_mut().and_then(|process| process.hosted.get_mut(&key)) {
-                hosted.replica.handle_log_failed(reason);
-            }
-            self.drain(world, key);
         }
     }
 
@@ -461,33 +318,6 @@ impl Broker {
                 }
             }
         }
-    }
-
-    /// What each running replica that leads counts, for the oracle: key, epoch, maximal ISR.
-    #[must_use]
-    pub fn leaders(&self) -> Vec<(Key, i32, Vec<BrokerId>)> {
-        let Some(process) = &self.process else { return Vec::new() };
-        let leader = |(key, hosted): (&Key, &Hosted)| match hosted.replica.role() {
-            Role::Leader(epoch) => Some((*key, epoch.get(), hosted.replica.maximal_isr()?)),
-            _ => None,
-        };
-        process.hosted.iter().filter_map(leader).collect()
-    }
-
-    /// The ends of its logs, and their high watermarks.
-    #[must_use]
-    pub fn ends(&self) -> BTreeMap<Key, (i64, i64)> {
-        let Some(process) = &self.process else { return BTreeMap::new() };
-        let ends = |hosted: &Hosted| {
-            (hosted.replica.log().disk_ref().reader().log_end().get(), hosted.replica.high_watermark().get())
-        };
-        process.hosted.iter().map(|(key, hosted)| (*key, ends(hosted))).collect()
-    }
-
-    /// Whether its session is open and its partitions work by the zookeeper's metadata.
-    #[must_use]
-    pub fn is_settled(&self, index: MetadataIndex) -> bool {
-        self.process.as_ref().is_some_and(|process| process.linked && process.applied.index() == index)
     }
 }
 

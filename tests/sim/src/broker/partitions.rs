@@ -10,10 +10,10 @@ use yak_model::metadata::PartitionRecord;
 use yak_model::{BrokerId, LeaderEpoch, PartitionIndex, TopicPartition};
 
 use super::{Broker, Hosted, Observer, Stage};
+use crate::disk_log::DiskLog;
 use crate::message::Key;
 use crate::net::World;
 use crate::watched::Watched;
-use yak_broker::DiskLog;
 
 /// Small segments, many index entries.
 fn config(flush: FlushMode) -> LogConfig {
@@ -51,6 +51,9 @@ impl Broker {
                 if on_disk {
                     strays.retain(|stray| *stray != id);
                     undamaged &= self.open_one(world, topic, &id);
+                    if self.process.as_ref().is_none_or(|process| process.failed.is_some()) {
+                        return;
+                    }
                 } else {
                     let lost = directory.missing().into_iter().any(|missing| {
                         (missing.topic_id, missing.partition) == (topic.id(), record.partition)
@@ -85,6 +88,10 @@ impl Broker {
                 }
                 self.host(world, topic, id.partition, log);
                 true
+            }
+            Err(error) if process.directory.failure().is_some() => {
+                self.fail(world, &error);
+                false
             }
             Err(error) => {
                 world.note(|| format!("broker {}: {error}", self.number + 1));

@@ -147,9 +147,11 @@ impl Broker {
                 if refused.code == ErrorCode::StaleBrokerEpoch
                     || refused.code == ErrorCode::BrokerIdNotRegistered
                 {
-                    // Another process of this broker took over; there is none in this world, but a lost journal line
-                    // may have been the registration. The process ends and begins anew.
-                    world.note(|| format!("broker {} lost its registration", self.number + 1));
+                    // Another process of this broker took over, if there were one; what the zookeeper has answered it does
+                    // not forget. The process ends and begins anew.
+                    let member = matches!(process.stage, Stage::Member { .. });
+                    let what = "its session was refused";
+                    world.oracle.borrow_mut().inv_34_no_false_death(self.number, member, what);
                     self.kill(world);
                     self.start(world);
                 }

@@ -8,9 +8,8 @@ use yak_model::config::FlushMode;
 use super::{Oracle, Record};
 use crate::message::Key;
 
-/// How long after another leader began a leader may go on acknowledging by itself: a lease, and some slack for what was
-/// under way.
-const LEASE_US: u64 = 1_000_000;
+/// How long after another leader began a leader may go on acknowledging by itself: a lease, in whole milliseconds.
+const LEASE_US: u64 = 801_000;
 
 /// An acknowledgement as a leader gives it.
 #[derive(Debug)]
@@ -37,11 +36,8 @@ fn at(offset: i64) -> usize {
 
 impl Oracle {
     /// A value is on its way.
-    pub fn produced(&mut self, value: u64, key: Key, plain: bool) {
+    pub fn produced(&mut self, value: u64, key: Key) {
         self.born.insert(value, key);
-        if plain {
-            self.plain.insert(value);
-        }
     }
 
     /// Its producer takes it for not written.
@@ -63,6 +59,7 @@ impl Oracle {
             return;
         }
         self.inv_5_no_zombie_ack(ack);
+        self.inv_12_everywhere_in_the_isr(ack);
         self.inv_15_durable_where_promised(ack);
         let Some(partition) = self.partitions.get_mut(&ack.key) else { return };
         if partition.lossy {
@@ -96,6 +93,9 @@ impl Oracle {
         let records = mirror.records.get(base..base + ack.values.len());
         let same = records
             .is_some_and(|records| records.iter().map(|record| record.value).eq(ack.values.iter().copied()));
+        if ack.acknowledged.duplicate {
+            self.totals.duplicates += 1;
+        }
         if ack.acknowledged.duplicate || !same {
             self.check("INV-30 OriginalOffset", same, || format!("not there: {ack:?}"));
         }
@@ -108,13 +108,12 @@ impl Oracle {
             return;
         }
         let base = at(ack.acknowledged.base_offset.get());
-        let later: Vec<usize> =
-            partition.writers.range(ack.epoch + 1..).map(|(_, (broker, _))| *broker).collect();
+        let later: Vec<usize> = partition.led.range(ack.epoch + 1..).map(|(_, led)| led.0).collect();
         let lacks = later.into_iter().find(|broker| {
             self.mirrors.get(&(*broker, ack.key)).is_some_and(|mirror| {
                 let there = mirror.records.get(base..base + ack.values.len());
                 mirror.runs
-                    && !mirror.lost_disk
+                    && !mirror.is_excused()
                     && !there.is_some_and(|there| there.iter().map(|record| &record.value).eq(ack.values))
             })
         });
@@ -126,10 +125,29 @@ impl Oracle {
     /// A leader that answers by itself has not been replaced for longer than a lease.
     fn lease(&mut self, ack: &Ack<'_>) {
         let Some(partition) = self.partitions.get(&ack.key) else { return };
-        let later = partition.led_us.range(ack.epoch + 1..).map(|(_, since)| *since).min();
+        let later = partition.led.range(ack.epoch + 1..).map(|(_, (_, _, since_us))| *since_us).min();
         let (Some(later), now_us) = (later, self.now_us) else { return };
         self.check("INV-5 NoZombieAck", now_us < later + LEASE_US, || {
             format!("replaced {} us ago, and acknowledges by itself: {ack:?}", now_us - later)
+        });
+    }
+
+    /// Each member of the ISR, as the controller has it at this moment, has what is acknowledged: any one of them may be
+    /// the one that keeps its disk.
+    fn inv_12_everywhere_in_the_isr(&mut self, ack: &Ack<'_>) {
+        let Some(partition) = self.partitions.get(&ack.key).filter(|partition| !partition.lossy) else {
+            return;
+        };
+        let base = at(ack.acknowledged.base_offset.get());
+        let lacks = partition.in_sync.iter().copied().find(|broker| {
+            self.mirrors.get(&(*broker, ack.key)).is_some_and(|mirror| {
+                let there = mirror.records.get(base..base + ack.values.len());
+                !mirror.is_excused()
+                    && !there.is_some_and(|there| there.iter().map(|record| &record.value).eq(ack.values))
+            })
+        });
+        self.check("INV-12 AckedSurvives", lacks.is_none(), || {
+            format!("broker {lacks:?} (from 0) is in the ISR without it: {ack:?}")
         });
     }
 
@@ -149,9 +167,9 @@ impl Oracle {
         self.check("INV-15 PowerCut", lacks.is_none(), || format!("not durable on {lacks:?}: {ack:?}"));
     }
 
-    /// A consumer was given records.
-    pub fn consumed(&mut self, key: Key, records: &[Record]) {
-        for record in records {
+    /// A consumer was given records: from the offset that it asked for on, without a gap, and as they are committed.
+    pub fn consumed(&mut self, key: Key, from: i64, records: &[Record]) {
+        for (offset, record) in (from..).zip(records) {
             self.totals.read += 1;
             let Some(partition) = self.partitions.get_mut(&key) else { return };
             let committed = partition.committed.get(at(record.offset)).copied();
@@ -163,8 +181,11 @@ impl Oracle {
             self.check("INV-25 HwRead", committed.is_some(), || {
                 format!("{record:?} of {key:?} was read, and is not committed")
             });
-            self.check("INV-26 RepeatableRead", before == record.value, || {
-                format!("{record:?} of {key:?} was {before} before")
+            self.check("INV-26 RepeatableRead", before == record.value && offset == record.offset, || {
+                format!("{record:?} of {key:?} was {before} before, and {offset} was asked for")
+            });
+            self.check("INV-1 LogMatching", committed.is_none_or(|committed| committed == *record), || {
+                format!("{record:?} of {key:?} was read, and {committed:?} is committed")
             });
             let born = self.born.get(&record.value).copied();
             self.check("INV-27 TopicIdentity", born == Some(key), || {

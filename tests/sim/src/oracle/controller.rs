@@ -2,7 +2,7 @@
 
 use yak_core::image::Image;
 use yak_model::BrokerId;
-use yak_model::api::IsrProposal;
+use yak_model::api::{AlterIsr, AlterIsrReply, IsrProposal};
 use yak_model::metadata::{JournalLine, MetadataRecord, PartitionRecord, RecoveryState};
 
 use super::Oracle;
@@ -31,10 +31,13 @@ impl Oracle {
         registered: &[(usize, u64)],
     ) {
         let mut running = before.clone();
+        let mut newcomer = None;
         for record in &line.records {
             match record {
                 MetadataRecord::BrokerRegistered(registration) => {
                     let (broker, epoch) = (number(registration.broker_id), registration.broker_epoch.get());
+                    newcomer = Some(registration.broker_id);
+                    self.replaced.remove(&broker);
                     let known = self.broker_epochs.insert(broker, epoch);
                     self.check("INV-7 BrokerEpoch", known.is_none_or(|known| known < epoch), || {
                         format!("broker {} registered with epoch {epoch} after {known:?}", broker + 1)
@@ -51,6 +54,41 @@ impl Oracle {
             }
             // What is inconsistent shows where the line is applied.
             drop(running.apply(record));
+        }
+        if let Some(newcomer) = newcomer {
+            self.inv_6_kept_its_place(after, newcomer);
+        }
+        self.in_sync_are(after);
+    }
+
+    /// The controller begins anew with what was durable: nobody was ever told of the rest.
+    pub fn controller_began(&mut self, image: &Image) {
+        let epochs =
+            image.brokers().map(|broker| (number(broker.registration.broker_id), broker.epoch().get()));
+        self.broker_epochs = epochs.collect();
+        self.in_sync_are(image);
+    }
+
+    /// The ISR of each partition, by the controller.
+    fn in_sync_are(&mut self, image: &Image) {
+        for record in image.partitions() {
+            if let Some(partition) = self.partitions.get_mut(&(record.topic_id, record.partition.get())) {
+                partition.in_sync.clear();
+                partition.in_sync.extend(record.in_sync_replicas.iter().copied().map(number));
+            }
+        }
+    }
+
+    /// A new process that is in an ISR from its registration on has everything.
+    fn inv_6_kept_its_place(&mut self, image: &Image, newcomer: BrokerId) {
+        let kept = image.partitions().filter(|record| record.in_sync_replicas.contains(&newcomer));
+        let keys: Vec<Key> = kept.map(|record| (record.topic_id, record.partition.get())).collect();
+        for key in keys {
+            let broker = number(newcomer);
+            if let Some(mirror) = self.mirrors.get(&(broker, key)) {
+                let process = [(broker, mirror.life)];
+                self.inv_6_unclean_exclusion(key, newcomer, &process, "keeps its place in the ISR");
+            }
         }
     }
 
@@ -73,6 +111,10 @@ impl Oracle {
             if unclean {
                 self.totals.unclean += 1;
                 self.lossy(key);
+                let asked = self.may_be_unclean;
+                self.check("INV-14 CleanElection", asked, || {
+                    format!("nobody asked for the unclean election: {after:?}")
+                });
             }
             if !unclean {
                 self.inv_6_unclean_exclusion(key, leader, registered, "leads");
@@ -85,6 +127,7 @@ impl Oracle {
                     self.mirrors.get_mut(&(number(*joined), key)).filter(|mirror| mirror.runs)
                 {
                     mirror.lost_disk = false;
+                    mirror.lost_cache = false;
                 }
             }
         }
@@ -107,7 +150,9 @@ impl Oracle {
         let lives = |id: &&BrokerId| image.is_live(**id);
         let head = before.in_sync_replicas.iter().find(lives);
         let eligible = before.eligible_leader_replicas.iter().any(|id| Some(*id) == after.leader);
-        let handed_over = cause.contains("preferred leader");
+        let preferred =
+            before.replicas.first().filter(|id| before.in_sync_replicas.contains(id) && lives(id));
+        let handed_over = cause.contains("preferred leader") && preferred == after.leader.as_ref();
         let holds = match (after.leader, head) {
             (Some(leader), Some(head)) => leader == *head || handed_over,
             (Some(_), None) => eligible,
@@ -156,6 +201,21 @@ impl Oracle {
         self.check("INV-9 OneAlter", holds, || found);
         self.proposals
             .insert((broker, life, key), Outstanding { proposal: proposal.clone(), refused: false });
+    }
+
+    /// An ISR change is compared and set: one about a leader or a state of its partition that is over is refused,
+    /// whatever it says.
+    pub fn compared_and_set(&mut self, before: &Image, alter: &AlterIsr, reply: &AlterIsrReply) {
+        for (proposal, result) in alter.proposals.iter().zip(&reply.results) {
+            let topic = before.topic_by_id(proposal.topic_id);
+            let Some(now) = topic.and_then(|topic| topic.partition(proposal.partition)) else { continue };
+            let meant = (Some(alter.broker_id), proposal.leader_epoch, proposal.partition_epoch);
+            let outdated = meant != (now.leader, now.leader_epoch, now.partition_epoch);
+            self.totals.outdated += u64::from(outdated);
+            self.check("INV-9 OneAlter", !outdated || result.is_err(), || {
+                format!("{proposal:?} came when its state was over, and was accepted: {now:?}")
+            });
+        }
     }
 
     /// A proposal was refused as ineligible.

@@ -9,6 +9,7 @@
 pub mod clients;
 mod controller;
 mod replicas;
+mod totals;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +17,15 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use yak_log::LogReader;
-use yak_model::Offset;
 use yak_model::config::FlushMode;
+use yak_model::metadata::PartitionRecord;
+use yak_model::{BrokerId, Offset};
 use yak_record::{BatchHeader, Batches, DecompressionLimits, Scratch, decode};
 
 use crate::message::Key;
+use crate::nemesis::Kind;
+
+pub use totals::Totals;
 
 /// The oracle as everybody holds it.
 pub type Shared = Rc<RefCell<Oracle>>;
@@ -85,12 +90,19 @@ pub(crate) struct Mirror {
     pub(crate) compared: usize,
     /// Its disk lost what was durable (wiped, damaged): it proves nothing until it is in the ISR again.
     pub(crate) lost_disk: bool,
+    /// The same of what was only in a page cache, where nothing more was promised.
+    pub(crate) lost_cache: bool,
     pub(crate) power_cut: bool,
 }
 
 impl Mirror {
     pub(crate) fn end(&self) -> i64 {
         i64::try_from(self.records.len()).unwrap_or(i64::MAX)
+    }
+
+    /// It lost what nobody could keep it from losing, and has not caught up since.
+    pub(crate) const fn is_excused(&self) -> bool {
+        self.lost_disk || self.lost_cache || self.power_cut
     }
 
     pub(crate) fn durable_end(&self) -> i64 {
@@ -113,59 +125,16 @@ pub(crate) struct Partition {
     pub(crate) acked: BTreeMap<i64, (u64, i32)>,
     pub(crate) read: BTreeMap<i64, u64>,
     pub(crate) writers: BTreeMap<i32, (usize, u64)>,
-    /// When a replica first led in an epoch.
-    pub(crate) led_us: BTreeMap<i32, u64>,
+    /// Who led in an epoch, in which life, and when it began to.
+    pub(crate) led: BTreeMap<i32, (usize, u64, u64)>,
+    /// The ISR as the controller has it.
+    pub(crate) in_sync: Vec<usize>,
     /// The highest "latest" answered in an epoch.
     pub(crate) latest: BTreeMap<i32, i64>,
     pub(crate) lossy: bool,
     /// A power cut of all brokers, damage of some, happened since records were acknowledged.
     pub(crate) all_cut: bool,
     pub(crate) damaged: bool,
-}
-
-/// Totals of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Records acknowledged with `acks=all`.
-    pub acknowledged: u64,
-    /// Records acknowledged by a leader alone.
-    pub acknowledged_by_leader: u64,
-    /// Changes of leaders.
-    pub elections: u64,
-    /// Unclean ones.
-    pub unclean: u64,
-    /// Logs cut by a follower.
-    pub truncations: u64,
-    /// Records that consumers read.
-    pub read: u64,
-    /// Faults, by kind.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// How often each invariant was checked with something to check.
-    pub checked: BTreeMap<&'static str, u64>,
-}
-
-impl Totals {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Self) {
-        self.acknowledged += other.acknowledged;
-        self.acknowledged_by_leader += other.acknowledged_by_leader;
-        self.elections += other.elections;
-        self.unclean += other.unclean;
-        self.truncations += other.truncations;
-        self.read += other.read;
-        for (mine, others) in [(&mut self.faults, &other.faults), (&mut self.checked, &other.checked)] {
-            for (name, count) in others {
-                *mine.entry(name).or_default() += count;
-            }
-        }
-    }
-
-    /// Whether the run counts: at least 200 records acknowledged, and 5 faults of 3 kinds.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        let faults: u64 = self.faults.values().sum();
-        self.acknowledged >= 200 && faults >= 5 && self.faults.len() >= 3
-    }
 }
 
 /// The oracle.
@@ -177,11 +146,13 @@ pub struct Oracle {
     pub(crate) born: BTreeMap<u64, Key>,
     /// Values whose producer was told that they were not written.
     pub(crate) refused: BTreeSet<u64>,
-    /// Values written by a producer that does not send twice.
-    pub(crate) plain: BTreeSet<u64>,
     /// Lives of brokers in which a write or sync failed.
     pub(crate) failed: BTreeSet<(usize, u64)>,
     pub(crate) any_failed: bool,
+    /// Brokers whose disk was replaced, of which the controller does not know yet.
+    pub(crate) replaced: BTreeSet<usize>,
+    /// An operator asked for an unclean election.
+    pub(crate) may_be_unclean: bool,
     pub(crate) broker_epochs: BTreeMap<usize, i64>,
     pub(crate) proposals: BTreeMap<(usize, u64, Key), controller::Outstanding>,
     pub(crate) violations: Vec<String>,
@@ -213,9 +184,27 @@ impl Oracle {
         self.now_us = now_us;
     }
 
-    /// A fault happened.
-    pub fn fault(&mut self, kind: &'static str) {
-        *self.totals.faults.entry(kind).or_default() += 1;
+    /// A fault happened, or somebody did something.
+    pub fn happened(&mut self, kind: Kind) {
+        let totals = if kind.is_fault() { &mut self.totals.faults } else { &mut self.totals.acts };
+        *totals.entry(kind.name()).or_default() += 1;
+    }
+
+    /// A machine came back from a power cut with so many unsynced operations lost.
+    pub const fn crash_image(&mut self, lost: usize, torn: bool) {
+        self.totals.crash_images += 1;
+        self.totals.lost_operations += lost as u64;
+        self.totals.torn_writes += torn as u64;
+    }
+
+    /// The zookeeper came back from a power cut without so many lines.
+    pub const fn journal_lost(&mut self, lines: usize) {
+        self.totals.lost_lines += lines as u64;
+    }
+
+    /// An operator asked for an unclean election.
+    pub const fn unclean_asked(&mut self) {
+        self.may_be_unclean = true;
     }
 
     /// Counts a check, and keeps what it found.
@@ -227,21 +216,28 @@ impl Oracle {
     }
 
     /// A topic's partition is new.
-    pub fn created(&mut self, key: Key, flush: FlushMode, wanted: u16) {
-        self.partitions.entry(key).or_insert_with(|| Partition {
-            flush,
-            wanted,
-            unique: BTreeMap::new(),
-            committed: Vec::new(),
-            values: BTreeMap::new(),
-            acked: BTreeMap::new(),
-            read: BTreeMap::new(),
-            writers: BTreeMap::new(),
-            led_us: BTreeMap::new(),
-            latest: BTreeMap::new(),
-            lossy: false,
-            all_cut: false,
-            damaged: false,
+    pub fn created(&mut self, key: Key, flush: FlushMode, record: &PartitionRecord) {
+        let is_replaced =
+            |id: &BrokerId| self.replaced.contains(&usize::try_from(id.get() - 1).unwrap_or(usize::MAX));
+        let damaged = record.replicas.iter().any(is_replaced);
+        self.partitions.entry(key).or_insert_with(|| {
+            self.totals.partitions += 1;
+            Partition {
+                flush,
+                wanted: record.wanted,
+                unique: BTreeMap::new(),
+                committed: Vec::new(),
+                values: BTreeMap::new(),
+                acked: BTreeMap::new(),
+                read: BTreeMap::new(),
+                writers: BTreeMap::new(),
+                led: BTreeMap::new(),
+                in_sync: Vec::new(),
+                latest: BTreeMap::new(),
+                lossy: false,
+                all_cut: false,
+                damaged,
+            }
         });
     }
 
@@ -253,8 +249,10 @@ impl Oracle {
 
     /// Nobody is entitled to its records any more.
     pub fn lossy(&mut self, key: Key) {
-        if let Some(partition) = self.partitions.get_mut(&key) {
-            partition.lossy = true;
+        if let Some(partition) = self.partitions.get_mut(&key)
+            && !std::mem::replace(&mut partition.lossy, true)
+        {
+            self.totals.given_up += 1;
         }
     }
 }

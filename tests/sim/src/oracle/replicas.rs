@@ -24,22 +24,33 @@ impl Oracle {
         };
         self.inv_2_unique_record(key, &records);
         let mirror = self.mirrors.entry((broker, key)).or_default();
-        let (durable, lost) = (mirror.durable, mirror.lost_disk);
+        let (durable, lost, before) = (mirror.durable, mirror.lost_disk, mirror.end());
         let end = i64::try_from(records.len()).unwrap_or(0);
-        let claimed = std::mem::take(&mut mirror.power_cut);
+        let power_cut = std::mem::take(&mut mirror.power_cut);
         mirror.records = records;
         mirror.life = life;
         mirror.runs = true;
         mirror.reader = Some(reader);
         mirror.compared = 0;
         mirror.high_watermark = 0;
-        if end < mirror.served {
-            // A page cache that was lost; what follows is no truncation by the protocol.
-            mirror.served = end;
+        // What a power cut took of a page cache is no truncation by the protocol.
+        mirror.served = mirror.served.min(end);
+        let os = self.partitions.get(&key).is_some_and(|partition| partition.flush == FlushMode::Os);
+        mirror.lost_cache |= power_cut && os && end < before;
+        if lost {
+            return;
         }
-        if claimed && !lost {
+        if power_cut {
             self.check("INV-15 PowerCut", end >= durable, || {
                 format!("broker {} had {durable} durable, and recovered {end} of {key:?}", broker + 1)
+            });
+        } else {
+            // The page cache has everything that was written.
+            self.check("INV-12 AckedSurvives", end >= before, || {
+                format!(
+                    "broker {} had {before} written, and a new process found {end} of {key:?}",
+                    broker + 1
+                )
             });
         }
     }
@@ -63,6 +74,9 @@ impl Oracle {
 
     /// A broker's disk is empty, or damaged, from now on.
     pub fn disk_lost(&mut self, broker: usize, damaged: Option<Key>) {
+        if damaged.is_none() {
+            self.replaced.insert(broker);
+        }
         for ((_, key), mirror) in self.mirrors.iter_mut().filter(|((of, _), _)| *of == broker) {
             if damaged.is_none_or(|damaged| damaged == *key) {
                 mirror.lost_disk = true;
@@ -81,11 +95,11 @@ impl Oracle {
         let hosted: Vec<Key> =
             self.mirrors.keys().filter(|(of, _)| *of == broker).map(|(_, key)| *key).collect();
         for key in hosted {
-            if let Some(partition) = self.partitions.get_mut(&key)
+            if let Some(partition) = self.partitions.get(&key)
                 && partition.wanted == 1
                 && flush.is_none_or(|flush| partition.flush == flush)
             {
-                partition.lossy = true;
+                self.lossy(key);
             }
         }
     }
@@ -160,8 +174,17 @@ impl Oracle {
     pub fn leads(&mut self, (broker, key): (usize, Key), epoch: i32) {
         let now_us = self.now_us;
         let Some(partition) = self.partitions.get_mut(&key) else { return };
-        partition.led_us.entry(epoch).or_insert(now_us);
-        if !partition.lossy {
+        let lossy = partition.lossy;
+        if let Some(mirror) = self.mirrors.get_mut(&(broker, key)) {
+            // What it knows to be below the high watermark it serves.
+            mirror.served = mirror.served.max(mirror.high_watermark);
+            let leads = (broker, mirror.life, now_us);
+            let (known, life, _) = *partition.led.entry(epoch).or_insert(leads);
+            self.check("INV-4 OneWriter", (known, life) == (leads.0, leads.1), || {
+                format!("epoch {epoch} of {key:?} has two leaders: {:?} and {leads:?}", (known, life))
+            });
+        }
+        if !lossy {
             self.inv_12_acked_survives((broker, key), epoch);
         }
     }
@@ -207,7 +230,8 @@ impl Oracle {
             mirror.served = mirror.served.max(end);
         }
         let grows = end >= before;
-        if !lossy && (leads.is_some() || grows) {
+        // A follower whose disk lost something may know less than it did.
+        if !lossy && (leads.is_some() || grows || !mirror.is_excused()) {
             self.check("INV-10 HwMonotone", grows, || {
                 format!("the high watermark of {key:?} on broker {} fell from {before} to {end}", broker + 1)
             });
@@ -241,7 +265,7 @@ impl Oracle {
             self.inv_24_no_aborted_read(record);
             let Some(partition) = self.partitions.get_mut(&key) else { return };
             let before = partition.values.insert(record.value, record.offset);
-            if !lossy && !self.plain.contains(&record.value) {
+            if !lossy {
                 self.check("INV-29 NoDuplicate", before.is_none(), || {
                     format!("{record:?} of {key:?} is at {before:?} already")
                 });
@@ -282,6 +306,16 @@ impl Oracle {
         };
         self.check("INV-1 LogMatching", differs.is_none(), || {
             format!("{key:?}: broker {} and what was committed differ: {differs:?}", broker + 1)
+        });
+    }
+
+    /// What is read from a disk in the end is what was seen to be written.
+    pub fn read_in_the_end(&mut self, (broker, key): (usize, Key), read: Result<Vec<Record>, String>) {
+        let Some(mirror) = self.mirrors.get(&(broker, key)) else { return };
+        let same = read.as_ref().is_ok_and(|records| *records == mirror.records);
+        self.check("INV-26 RepeatableRead", same, || {
+            let problem = read.err().unwrap_or_else(|| "other records".to_owned());
+            format!("in the end broker {} gives back of {key:?}: {problem}", broker + 1)
         });
     }
 

@@ -62,5 +62,6 @@ fn numbers_that_nobody_tells_are_question_marks() {
     }
     let shown = render(&Overview::new(nobody), Style::default());
     let line = shown.lines().find(|line| line.starts_with("orders-0")).unwrap();
-    assert!(line.contains("?   ?    ?  1:? 2:? 3:?"), "{line}");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[5..11], ["?", "?", "?", "1:?", "2:?", "3:?"], "{line}");
 }

@@ -1,11 +1,9 @@
 //! The ways in which the logs of a leader and a follower part (KIP-101, KIP-279), over real logs: after a few exchanges
 //! they are the same, and nothing that was common was cut.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use yak_broker::DiskLog;
 use yak_core::partition::{
     Followed, FollowerAnswer, FollowerFetch, Replica, ReplicaIdentity, ReplicaLog as _,
 };
@@ -19,6 +17,7 @@ use yak_model::{
     TimestampMs, TopicId, TopicPartition,
 };
 use yak_record::{BatchBuilder, Compression, RecordParts};
+use yak_test_sim::disk_log::DiskLog;
 use yak_test_sim::oracle::{Record, read_back};
 
 const NOW: TimestampMs = TimestampMs::new(1_766_836_000_000);

@@ -3,12 +3,13 @@
 //! A client knows the cluster from what some broker told it, which may be old; it never goes back to an epoch that is
 //! older than one it has seen.
 
-use std::collections::{BTreeMap, VecDeque};
+mod lane;
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+
+use lane::Lane;
 use yak_model::api::Acks;
-use yak_model::{ErrorCode, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
-use yak_record::{BatchBuilder, Compression, ProducerStamp, RecordParts};
+use yak_model::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::message::{Key, Message, Produce, Read};
 use crate::net::{ConnectionId, Node, Timer, World};
@@ -37,25 +38,6 @@ struct Known {
     epoch: LeaderEpoch,
 }
 
-#[derive(Debug)]
-struct Batch {
-    sequence: i32,
-    values: Vec<u64>,
-    bytes: Bytes,
-    sent: Option<(ConnectionId, u64, u64)>,
-    not_before_us: u64,
-    done: bool,
-    /// It was sent before, with an unknown outcome.
-    doubtful: bool,
-}
-
-#[derive(Debug)]
-struct Lane {
-    producer_id: i64,
-    next: i32,
-    batches: VecDeque<Batch>,
-}
-
 /// A client.
 #[derive(Debug)]
 pub struct Client {
@@ -70,6 +52,10 @@ pub struct Client {
     asked: BTreeMap<u64, (Key, ConnectionId, u64, i64)>,
     metadata_us: u64,
     asking: Option<(ConnectionId, u64)>,
+    /// The only broker that it asks for metadata as long as that one answers: whoever is on the side of a leader that was
+    /// replaced hears of it late.
+    home: Option<usize>,
+    home_is_silent: bool,
     /// Produces nothing new any more.
     pub drained: bool,
 }
@@ -88,11 +74,15 @@ impl Client {
             asked: BTreeMap::new(),
             metadata_us: 0,
             asking: None,
+            home: None,
+            home_is_silent: false,
             drained: false,
         }
     }
 
-    fn node(&self) -> Node {
+    /// Its place in the network.
+    #[must_use]
+    pub const fn node(&self) -> Node {
         Node::Client(self.number)
     }
 
@@ -100,6 +90,7 @@ impl Client {
     pub fn start(&mut self, world: &mut World) {
         let life = world.number();
         world.lives.insert(self.node(), life);
+        self.home = world.random.chance(50).then(|| world.random.below(3));
         world.wake(self.node(), Timer::Tick, TICK_US);
     }
 
@@ -137,7 +128,8 @@ impl Client {
     }
 
     fn ask_metadata(&mut self, world: &mut World) {
-        let broker = world.random.below(3);
+        let any = world.random.below(3);
+        let broker = self.home.filter(|_| !std::mem::take(&mut self.home_is_silent)).unwrap_or(any);
         let connection = self.connection(world, broker);
         self.asking = Some((connection, world.now_us));
         self.metadata_us = world.now_us + world.random.within(100_000, 900_000);
@@ -146,7 +138,16 @@ impl Client {
 
     /// A connection on which something was asked too long ago is made anew.
     fn give_up_silence(&mut self, world: &mut World) {
-        let late = |since: u64| world.now_us > since + TIMEOUT_US;
+        let (node, now_us) = (self.node(), world.now_us);
+        let late = |since: u64| now_us > since + TIMEOUT_US;
+        for batch in self.lanes.values().flat_map(|lane| &lane.batches) {
+            if let Some((connection, number, since)) = batch.sent.filter(|(_, _, since)| late(*since)) {
+                let silent = world.must_answer(connection, node, since);
+                world.oracle.borrow_mut().inv_23_no_silence(!silent, || {
+                    format!("produce {number} was not answered in {} us", now_us - since)
+                });
+            }
+        }
         let batches = self.lanes.values().flat_map(|lane| &lane.batches).filter_map(|batch| batch.sent);
         let sent = batches.map(|(connection, _, since)| (connection, since));
         let asked = self.asked.values().map(|(_, connection, since, _)| (*connection, *since));
@@ -168,6 +169,7 @@ impl Client {
         self.asked.retain(|_, (_, of, _, _)| *of != connection);
         if self.asking.is_some_and(|(of, _)| of == connection) {
             self.asking = None;
+            self.home_is_silent = true;
         }
         let once = self.kind == Kind::Once;
         for lane in self.lanes.values_mut() {
@@ -193,11 +195,7 @@ impl Client {
                 continue;
             }
             let next_id = world.number();
-            let lane = self.lanes.entry(key).or_insert_with(|| Lane {
-                producer_id: i64::try_from(next_id).unwrap_or(0),
-                next: 0,
-                batches: VecDeque::new(),
-            });
+            let lane = self.lanes.entry(key).or_insert_with(|| Lane::new(next_id));
             if lane.batches.len() >= WINDOW {
                 continue;
             }
@@ -205,26 +203,10 @@ impl Client {
             let plain = self.kind == Kind::Once;
             let values: Vec<u64> = (0..count).map(|_| world.number()).collect();
             for value in &values {
-                world.oracle.borrow_mut().produced(*value, key, plain);
+                world.oracle.borrow_mut().produced(*value, key);
             }
-            let stamp = (!plain).then_some(ProducerStamp {
-                id: ProducerId::new(lane.producer_id),
-                epoch: ProducerEpoch::new(0),
-                base_sequence: Sequence::new(lane.next),
-            });
             let padding = vec![7; world.random.below(90)];
-            let bytes = batch(super::broker_wall(world), &values, &padding, stamp);
-            let sequence = lane.next;
-            lane.next += i32::try_from(count).unwrap_or(0);
-            lane.batches.push_back(Batch {
-                sequence,
-                values,
-                bytes,
-                sent: None,
-                not_before_us: 0,
-                done: false,
-                doubtful: false,
-            });
+            lane.push(super::broker_wall(world), values, &padding, !plain);
         }
     }
 
@@ -406,14 +388,4 @@ impl Client {
             Err(_) => self.metadata_us = self.metadata_us.min(world.now_us + 20_000),
         }
     }
-}
-
-fn batch(now: TimestampMs, values: &[u64], padding: &[u8], stamp: Option<ProducerStamp>) -> Bytes {
-    let mut builder = BatchBuilder::new();
-    for value in values {
-        let mut bytes = value.to_be_bytes().to_vec();
-        bytes.extend_from_slice(padding);
-        builder.push(&RecordParts { timestamp: Some(now), value: Some(&bytes), ..RecordParts::default() });
-    }
-    builder.finish(Compression::None, stamp).freeze()
 }

@@ -1,5 +1,4 @@
 //! Races by hand, one script each, and the ways in which two logs may part.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use yak_test_sim::stage;
 
