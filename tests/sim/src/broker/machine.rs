@@ -4,13 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use yak_core::image::Image;
+use yak_core::image::{Image, Topic};
 use yak_log::dir::{Crash, Op};
-use yak_log::{Background, DirectoryOptions, LogDirectory, ManualClock, MemDir};
-use yak_model::{DirectoryId, IncarnationId};
+use yak_log::{Background, DirectoryOptions, LogDirectory, ManualClock, MemDir, OnDamage};
+use yak_model::{DirectoryId, IncarnationId, TopicPartition};
 
+use super::partitions::config;
 use super::{Broker, Process, Stage, wall};
 use crate::net::World;
+
+/// What happens to a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Damage {
+    /// It ends earlier.
+    EndsAt(usize),
+    /// A bit of a byte is another.
+    Flipped(usize, u8),
+}
+
+impl Damage {
+    fn apply(self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::EndsAt(len) => bytes.truncate(len),
+            Self::Flipped(at, bit) => bytes[at] ^= bit,
+        }
+    }
+}
 
 impl Broker {
     /// Starts a process.
@@ -19,15 +38,8 @@ impl Broker {
             return;
         }
         let life = world.number();
-        let clock = ManualClock::default();
-        let options = DirectoryOptions {
-            broker_id: self.id(),
-            cluster_id: None,
-            new_directory_id: DirectoryId::from_random(world.random.id()),
-            reserve_bytes: 0,
-            now: wall(world),
-            background: Background::Manual(clock.clone()),
-        };
+        let new_directory_id = DirectoryId::from_random(world.random.id());
+        let (options, clock) = self.options(world, new_directory_id);
         let directory = match LogDirectory::open(Arc::new(self.disk.clone()), options) {
             Ok(directory) => Arc::new(directory),
             Err(error) => {
@@ -116,13 +128,33 @@ impl Broker {
         true
     }
 
-    /// Something of a file is not what it was. The process that found everything whole was just killed.
-    ///
-    /// # Errors
-    /// There is no such file.
-    pub fn damage(&mut self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> std::io::Result<()> {
-        self.damaged = true;
-        self.disk.tamper(path, change)
+    /// Something of a file of a log is not what it was, in a way that the next process notices as it opens the log; else
+    /// nothing happens. (What a start does not look at is found when it is read.) The process that found everything whole
+    /// was just killed. Whether it happened.
+    pub fn damage(&mut self, world: &World, log: (&TopicPartition, &Topic), damage: (&Path, Damage)) -> bool {
+        let (path, damage) = damage;
+        let copy = self.disk.snapshot();
+        let (options, _) = self.options(world, DirectoryId::default());
+        let notices = copy.tamper(path, |bytes| damage.apply(bytes)).is_ok()
+            && LogDirectory::open(Arc::new(copy), options).is_ok_and(|directory| {
+                let config = config(log.1.flush());
+                directory.open_log(log.0, log.1.id(), config, OnDamage::Refuse).is_err()
+            });
+        self.damaged |= notices;
+        notices && self.disk.tamper(path, |bytes| damage.apply(bytes)).is_ok()
+    }
+
+    fn options(&self, world: &World, new_directory_id: DirectoryId) -> (DirectoryOptions, ManualClock) {
+        let clock = ManualClock::default();
+        let options = DirectoryOptions {
+            broker_id: self.id(),
+            cluster_id: None,
+            new_directory_id,
+            reserve_bytes: 0,
+            now: wall(world),
+            background: Background::Manual(clock.clone()),
+        };
+        (options, clock)
     }
 
     /// The disk is replaced by an empty one. No process may run.

@@ -28,6 +28,7 @@ use crate::net::{ConnectionId, Node, Timer, World};
 use crate::watched::Watched;
 
 pub(crate) use lead::HeldFetch;
+pub use machine::Damage;
 
 /// Between two looks at the time.
 const TICK_US: u64 = 20_000;

@@ -16,7 +16,7 @@ use crate::net::World;
 use crate::watched::Watched;
 
 /// Small segments, many index entries.
-fn config(flush: FlushMode) -> LogConfig {
+pub(super) fn config(flush: FlushMode) -> LogConfig {
     LogConfig {
         segment_bytes: 6_000,
         index_interval_bytes: 300,

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use yak_log::dir::{Fault, FaultKind};
 use yak_model::config::FlushMode;
-use yak_model::{TopicId, TopicName};
+use yak_model::{TopicId, TopicName, TopicPartition};
 
 use super::Kind;
+use crate::broker::Damage;
 use crate::message::Key;
 use crate::sim::Sim;
 
@@ -64,12 +65,14 @@ impl Sim {
         let Some((path, len, key)) = self.log_to_damage(broker) else { return false };
         let at = self.world.random.below(len / 2);
         let bit = 1 << self.world.random.below(8);
-        self.world.note(|| format!("{kind:?} at {at} of {len} bytes of {}", path.display()));
-        let change = |bytes: &mut Vec<u8>| match kind {
-            Kind::LostEnd => bytes.truncate(at),
-            _ => bytes[at] ^= bit,
-        };
-        self.brokers[broker].damage(&path, change).expect("the file was just listed");
+        let damage = if kind == Kind::LostEnd { Damage::EndsAt(at) } else { Damage::Flipped(at, bit) };
+        let image = self.zookeeper.durable_image();
+        let Some(topic) = image.topic_by_id(key.0) else { return false };
+        let id = TopicPartition::new(topic.name().clone(), key.1.into());
+        if !self.brokers[broker].damage(&self.world, (&id, topic), (&path, damage)) {
+            return false;
+        }
+        self.world.note(|| format!("{damage:?} of {len} bytes of {}", path.display()));
         self.nemesis.wiped += 1;
         self.world.oracle.borrow_mut().disk_lost(broker, Some(key));
         true
