@@ -47,7 +47,8 @@ if [[ -n $slow ]]; then
 fi
 
 printf 'Building what is not built; the first time that takes some minutes.\n'
-programs yak-zookeeper yak-broker yak-producer yak-consumer yak-topics yak-verifiable-producer
+# Those that README goes on with are built, too.
+programs yak-zookeeper yak-broker yak-producer yak-consumer yak-topics yak-status yak-dump-log yak-verifiable-producer
 
 # --- nothing stays behind ------------------------------------------------------------------------------------
 
@@ -84,7 +85,8 @@ act() {
     number=$((number + 1))
     say "$number. $1"
     if [[ -n $step ]]; then
-        printf 'Look at this: %s\n[Enter]' "$2" | fold -s -w 78
+        tell "Look at this: $2"
+        printf '[Enter]'
         read -r || true
     fi
 }
@@ -168,7 +170,7 @@ timeline() {
         printf '0\tbroker %d %s, after acknowledgement %d\n' "$leader" "$deed" "$at_kill"
         sed -n "s/^[^T]*T\([0-9:.]*\)Z .*broker_suspended broker=$leader\$/\1${TAB}noticed: its connection to the zookeeper closed/p" \
             "$work/run/zookeeper.err" | since_kill | sed -n 1p
-        causes | sed -n "s/${TAB}broker $leader fenced: /${TAB}given up: /p" | sed -n 1p
+        causes | sed -n "s/${TAB}broker $leader fenced: /${TAB}${hang:+noticed and }given up: /p" | sed -n 1p
         printf '%d\telected: broker %d, epoch %d\n' "$elected_ms" "$heir" "$epoch"
         printf '%d\tfirst acknowledgement by broker %d: of number %d\n' $((first_ms - killed_ms)) "$heir" "$number"
         causes | sed -n "s/$TAB\(broker $leader registered\).*/$TAB\1 again/p; /${TAB}stream-0: $leader caught up/p"
@@ -246,9 +248,12 @@ if [[ -n $unsafe ]]; then
 else
     tell "acks=all: an acknowledgement means that every in-sync replica has the record, on its disk."
 fi
+# Looked at before those that write them may have begun.
+touch "$work/events.ndjson" "$work/read.txt"
 background producer "$work/events.ndjson" \
     "$bin/yak-verifiable-producer" --topic stream --throughput "$rate" --acks "$acks"
 background consumer "$work/read.txt" "$bin/yak-consumer" --quiet --topic stream --from-beginning
+printf '    until %d are acknowledged, at %d a second ...\n' "$KILL_AT" "$rate"
 wait_for 120 acknowledged_above $KILL_AT || die "the stream does not flow: $(tail -n 1 "$work/run/producer.err")"
 printf '    %d read, %d acknowledged, and it goes on\n' "$(wc -l <"$work/read.txt")" "$(acknowledged)"
 
@@ -284,7 +289,7 @@ act "Another broker takes over" \
     "The next in the queue leads, with a higher epoch; the one that is gone left the Isr."
 partition | narrow
 tell "The zookeeper's journal says what happened (milliseconds since then):"
-causes | at_ms
+causes | grep -v "$TAB\(page-views\|logins\)-" | at_ms
 tell "Nobody told the producer or the consumer; they found the new leader themselves."
 
 act "Broker $leader comes back and catches up" \
@@ -329,6 +334,10 @@ if ((lost > 0)); then
     awk '/^</ && ++shown <= 3 { print "    " $0 }' "$work/difference.txt"
     printf '    ... %d lines begin with <\n' "$lost"
 fi
+if [[ -n $unsafe ]]; then
+    tell "UNSAFE: broker $leader had acknowledged these $lost records before anybody had a copy of them. It died, and when \
+it came back it had to cut them off, because the log had gone on without them. With acks=all they are not acknowledged."
+fi
 if ((unacknowledged > 0)); then
     printf '    %d were read, of which nobody was told that they are written\n' "$unacknowledged"
 fi
@@ -355,6 +364,7 @@ tail -n 2 "$work/live.txt" | narrow
 act "The timeline" \
     "From the first line to the first acknowledgement: that long the stream stood still."
 timeline
+[[ -z $hang ]] || tell "Silence is counted from its last heartbeat, which came up to half a second before it was stopped."
 printf '\n'
 printf 'acknowledged %d, read %d, %d lost, %d duplicated, %d reordered; %s broker %d after acknowledgement %d\n' \
     "$(wc -l <"$work/acknowledged.txt")" "$(wc -l <"$work/read.txt")" "$lost" "$duplicated" "$reordered" \

@@ -127,6 +127,16 @@ address_of() {
     sed -E 's/.*"(bootstrap|zookeeper)":"([^"]*)".*/\2/' "$cluster/run/$1.json"
 }
 
+# free_port: a port that nobody listens on, below those that are given to whoever connects. A connection that is made
+# while a broker is down must not get the broker's port.
+free_port() {
+    local port=$((10240 + RANDOM % 22000))
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        port=$((10240 + RANDOM % 22000))
+    done
+    printf '%s\n' "$port"
+}
+
 # start_node NAME: starts the zookeeper, or broker-N, and waits until it is ready.
 start_node() {
     local name=$1 ready=$cluster/run/$1.json port=$cluster/run/$1.port command
@@ -139,7 +149,7 @@ start_node() {
     if [[ -s $port ]]; then
         command+=(--port "$(<"$port")")
     elif [[ -n ${free_ports:-} ]]; then
-        command+=(--port 0)
+        command+=(--port "$(free_port)")
     fi
     rm -f "$ready"
     launch "$name" "${command[@]}" --data "$cluster/$name" --ports-file "$ready"

@@ -49,10 +49,10 @@ sim_ring() {
     first_seed=$((first_seed + 1000000))
 }
 
-# runs TEST: one of those with a whole cluster.
+# runs TEST...: some of those with a whole cluster.
 runs() {
     YAK_FAILOVER_SEED=${YAK_FAILOVER_SEED:-$((1000 + RANDOM))} \
-        cargo test --locked -p yak-test-failover --test runs -- "$1" --exact --nocapture
+        cargo test --locked -p yak-test-failover --test runs -- "$@" --exact --nocapture
 }
 
 failover_ring() {
@@ -61,7 +61,8 @@ failover_ring() {
 }
 
 power_ring() {
-    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged
+    YAK_POWER_CUTS=${YAK_POWER_CUTS:-50} runs power::inv_15_a_power_cut_of_everything_loses_nothing_acknowledged \
+        power::inv_15_power_cuts_of_leaders_lose_nothing_acknowledged
 }
 
 mixed_ring() {

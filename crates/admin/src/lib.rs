@@ -9,3 +9,4 @@ pub mod verifiable;
 mod flags;
 mod pace;
 mod watch;
+mod zookeeper;

@@ -241,6 +241,7 @@ impl Reader<'_> {
                 console.note(&messages::partitions_added(&topic, total));
             }
             Event::Waiting { error } => console.warning(&messages::outage(&error)),
+            Event::Resumed => console.note("reading goes on"),
             _ => {}
         }
     }

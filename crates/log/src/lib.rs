@@ -9,6 +9,7 @@
 //! LogDirectory::open(dir, options)      takes .lock, reads meta.properties, checkpoints, slots; finds partitions
 //!   .found() .missing() .was_clean()    what is there; what a slot remembers and is not there
 //!   .set_cluster_id(id)                 first start: writes meta.properties
+//!   .check_whole(partition, most)       before open_log: what lies below the recovery point is not trusted either
 //!   .open_log(partition, topic_id, config, OnDamage) -> (Log, RecoveryReport)
 //!   .create_logs(&[NewLog]) -> Vec<Log> all directories synced together
 //!   .delete_log(log)  .set_aside_stray(partition)  .forget_missing(topic_id, partition)

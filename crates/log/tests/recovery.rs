@@ -114,6 +114,27 @@ fn damage_below_the_slot_is_refused_and_can_be_set_aside() {
 }
 
 #[test]
+fn damage_below_the_recovery_point_is_found_if_the_whole_log_is_to_be_checked() {
+    let fixture = filled(FlushMode::Sync, 300);
+    fixture.directory.checkpoint().unwrap();
+    let mem = fixture.killed();
+    let first = mem.files().into_iter().find(|(path, _)| path.extension().is_some_and(|e| e == "log"));
+    let (path, content) = first.unwrap();
+    mem.tamper(&path, |content| content[200] ^= 4).unwrap();
+    let (_, report) = Fixture::open(mem.snapshot(), config(FlushMode::Sync)).unwrap();
+    assert_eq!((report.damage, report.end), (None, offset(300)), "a checkpoint is trusted");
+
+    let total = 300 * content.len() as u64;
+    for (most, found) in [(0, false), (content.len() as u64, false), (total, true)] {
+        let directory = open_directory(&mem.snapshot(), &yak_log::ManualClock::default());
+        let checked = directory.check_whole(&partition(), most).unwrap();
+        assert_eq!(checked > content.len() as u64, found, "{checked} of at most {most} bytes");
+        let opened = directory.open_log(&partition(), topic_id(), config(FlushMode::Sync), OnDamage::Refuse);
+        assert_eq!(matches!(opened, Err(LogError::Damaged { .. })), found, "at most {most} bytes");
+    }
+}
+
+#[test]
 fn damage_is_not_forgotten_by_a_clean_shutdown() {
     let fixture = filled(FlushMode::Sync, 300);
     fixture.directory.flush_now().unwrap();

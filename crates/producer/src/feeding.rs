@@ -14,7 +14,7 @@ use crate::deliveries::Halt;
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::records::RecordPlan;
-use crate::stall::Stall;
+use crate::stall::{News, Stall};
 
 /// How long records under way may take once a signal or a failure ended the reading.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -281,11 +281,14 @@ impl<'a> Feeding<'a> {
         }
     }
 
-    /// Says that nothing is acknowledged any more, once for each time that happens.
+    /// Says that nothing is acknowledged any more, and that it goes on, once for each time that happens.
     fn tell_stall(&mut self) {
         let stats = self.producer.stats();
-        if self.stall.check(&stats, Instant::now()) {
-            self.session.console.note(&messages::stalled(stats.outstanding(), self.patience));
+        let console = &self.session.console;
+        match self.stall.check(&stats, Instant::now()) {
+            Some(News::Stalled) => console.note(&messages::stalled(stats.outstanding(), self.patience)),
+            Some(News::GoesOn) => console.note("records are acknowledged again"),
+            None => {}
         }
     }
 

@@ -25,18 +25,28 @@ impl Stall {
         Self { acknowledged: 0, since: now, told: false }
     }
 
-    /// Takes note of the counts; true once for each time in which nothing was acknowledged for too long.
-    pub fn check(&mut self, stats: &ProducerStats, now: Instant) -> bool {
+    /// Takes note of the counts; says so once when nothing was acknowledged for too long, and once when it goes on.
+    pub fn check(&mut self, stats: &ProducerStats, now: Instant) -> Option<News> {
         if stats.outstanding() == 0 || stats.acknowledged != self.acknowledged {
+            let goes_on = self.told && stats.acknowledged != self.acknowledged;
             *self = Self { acknowledged: stats.acknowledged, since: now, told: false };
-            return false;
+            return goes_on.then_some(News::GoesOn);
         }
         if self.told || now.duration_since(self.since) < STALL {
-            return false;
+            return None;
         }
         self.told = true;
-        true
+        Some(News::Stalled)
     }
+}
+
+/// What is worth telling about acknowledgements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// None has come for too long.
+    Stalled,
+    /// They come again.
+    GoesOn,
 }
 
 #[cfg(test)]
@@ -53,14 +63,15 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut stall = Stall::new(start);
         for (seconds, pushed, acknowledged, told) in [
-            (60, 0, 0, false), // idle for long
-            (61, 5, 0, false), // just pushed
-            (63, 5, 0, true),  // three seconds without an acknowledgement
-            (90, 9, 0, false), // has been told
-            (91, 9, 4, false), // it moves
-            (93, 9, 4, false),
-            (94, 9, 4, true), // and stalls again
-            (95, 9, 9, false),
+            (60, 0, 0, None),                // idle for long
+            (61, 5, 0, None),                // just pushed
+            (63, 5, 0, Some(News::Stalled)), // three seconds without an acknowledgement
+            (90, 9, 0, None),                // has been told
+            (91, 9, 4, Some(News::GoesOn)),
+            (93, 9, 4, None),
+            (94, 9, 4, Some(News::Stalled)), // and stalls again
+            (95, 9, 9, Some(News::GoesOn)),
+            (96, 9, 9, None),
         ] {
             assert_eq!(stall.check(&stats(pushed, acknowledged), at(seconds)), told, "at {seconds} s");
         }

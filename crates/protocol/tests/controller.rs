@@ -252,11 +252,21 @@ fn the_status_as_it_stands_on_the_wire() {
             clients: vec![presence()],
         }],
         leaderless: vec![partition],
+        elections: vec![ElectionStatus {
+            time: TimestampMs::new(1_700_000_000_000),
+            topic: topic(),
+            partition: PartitionIndex::new(0),
+            from: Some(ONE.0),
+            to: None,
+            leader_epoch: LeaderEpoch::new(5),
+            cause: "broker 1 fenced".to_owned(),
+        }],
     };
     let line = concat!(
         r#"{"ok":{"cluster_id":"BAQEBAQERASEBAQEBAQEBA","version":"0.1.0","index":57,"journal":"data/zookeeper/journal-00000000000000000001.ndjson","#,
         r#""brokers":[{"broker_id":1,"broker_epoch":7,"host":"localhost","port":9092,"fenced":false,"connected":true,"heartbeat_age_ms":120,"clients":[{"role":"producer","client_id":"p","topics":["orders"],"address":"127.0.0.1:5"}]}],"#,
-        r#""leaderless":[{"topic":"orders","partition":0,"leader":null,"leader_epoch":5,"in_sync_replicas":[1],"replicas":[1],"wanted":3,"eligible_leader_replicas":[],"adding_replicas":[],"removing_replicas":[],"partition_epoch":9,"recovery_state":"recovering","topic_id":"AwMDAwMDQwODAwMDAwMDAw","directory_ids":["AQEBAQEBQQGBAQEBAQEBAQ"]}]}}"#
+        r#""leaderless":[{"topic":"orders","partition":0,"leader":null,"leader_epoch":5,"in_sync_replicas":[1],"replicas":[1],"wanted":3,"eligible_leader_replicas":[],"adding_replicas":[],"removing_replicas":[],"partition_epoch":9,"recovery_state":"recovering","topic_id":"AwMDAwMDQwODAwMDAwMDAw","directory_ids":["AQEBAQEBQQGBAQEBAQEBAQ"]}],"#,
+        r#""elections":[{"time":1700000000000,"topic":"orders","partition":0,"from":1,"to":null,"leader_epoch":5,"cause":"broker 1 fenced"}]}}"#
     );
     check_reply::<ControllerStatus>(report, line);
 }

@@ -8,8 +8,9 @@ use yak_model::{
     TopicId, TopicName, TopicPartition, Uuid,
 };
 use yak_protocol::{
-    Call, Deregister, Done, Hello, HelloReply, ProduceHead, ProduceLine, ReplyBody, Status, encode_error,
-    encode_event, encode_fetch_request, encode_reply, encode_subscribe_request, encode_tail_request,
+    Call, Deregister, Done, Hello, HelloReply, Parser, ProduceHead, ProduceLine, ReplyBody, Status,
+    encode_error, encode_event, encode_fetch_request, encode_forwarded, encode_reply,
+    encode_subscribe_request, encode_tail_request, parse_request,
 };
 use yak_record::{Compression, Header, ProducerStamp, RecordParts};
 
@@ -380,4 +381,47 @@ fn other_replies() {
     let mut out = BytesMut::new();
     encode_reply(&mut out, None, &Ok(Reply { body: RegisterReply { registration: 4 }, throttle_ms: 20 }));
     assert_eq!(&out[..], b"{\"ok\":{\"registration\":4},\"throttle_ms\":20}\n");
+}
+
+#[test]
+fn a_forwarded_line_says_by_whom_and_only_some_operations_are_forwarded() {
+    let by = ForwardedBy {
+        broker_id: BrokerId::new(3),
+        broker_epoch: 9.into(),
+        key: yak_model::ReplicationKey::from_random([0; 16]),
+        attachments: true,
+    };
+    let entry = ListOffsetsEntry {
+        topic: topic(),
+        partition: ZERO,
+        leader_epoch: Some(4.into()),
+        at: OffsetSpec::Latest,
+    };
+    let request = ListOffsets { entries: vec![entry] };
+    let (mut line, mut out) = (BytesMut::new(), BytesMut::new());
+    request.encode_request(&mut line, None);
+    encode_forwarded(&mut out, &by, &line);
+    let text = String::from_utf8(out.to_vec()).expect("text");
+    let start = r#"{"forwarded_by":{"broker_id":3,"broker_epoch":9,"key":"AAAAAAAAQACAAAAAAAAAAA","attachments":true},"op":"list_offsets","#;
+    assert!(text.starts_with(start), "{text}");
+    let parse = |line: &str| parse_request(line.as_bytes(), TimestampMs::new(1), &mut Parser::new());
+    let envelope = parse(&text).expect("a request");
+    assert_eq!(envelope.forwarded_by, Some(by));
+    assert_eq!(envelope.request, yak_protocol::Request::ListOffsets(request));
+    for (line, message) in [
+        (r#"{"op":"metadata","forwarded_by":{}}"#, "forwarded_by"),
+        (r#"{"op":"fetch","topic":"t","partition":0,"offset":0,"forwarded_by":3}"#, "forwarded_by"),
+        (
+            r#"{"op":"fetch","topic":"t","partition":0,"offset":0,"forwarded_by":{"broker_id":1,"broker_epoch":2}}"#,
+            "key",
+        ),
+        (
+            r#"{"op":"fetch","topic":"t","partition":0,"offset":0,"forwarded_by":{"broker_id":1,"broker_epoch":2,"key":"x"}}"#,
+            "forwarded_by.key",
+        ),
+    ] {
+        let bad = parse(line).expect_err("refused");
+        assert_eq!(bad.rejection.code, ErrorCode::InvalidRequest, "{line}");
+        assert!(bad.rejection.message.contains(message), "{line}: {}", bad.rejection.message);
+    }
 }

@@ -109,14 +109,6 @@ fn brokers_that_join_heal_the_wanted_factor_without_downtime() {
     }
 }
 
-/// What was checkpointed is not checked at a start: here nothing was, however long a test took.
-fn forget_checkpoint(data: &Path) {
-    let path = data.join("recovery-point-offset-checkpoint");
-    if path.exists() {
-        fs::remove_file(path).unwrap();
-    }
-}
-
 /// Flips a bit in the value of the 21st record.
 fn flip(data: &Path) {
     let path = data.join("t-0/00000000000000000000.log");
@@ -145,7 +137,6 @@ fn comes_back(leads: bool, lose: impl Fn(&Path)) -> (Cluster, i32, String) {
         acknowledged(&cluster, others[0], ("t", 0), &format!("value {number}"));
     }
     let data = cluster.data(victim);
-    forget_checkpoint(&data);
     lose(&data);
     let said_before = cluster.stderr(victim).len();
     cluster.restart(victim);

@@ -128,7 +128,10 @@ fn the_demonstration_stops_the_leader_and_loses_nothing() {
     let verdict = verdict(&finished);
     assert_whole(&verdict);
     assert_eq!(verdict.deed, "stopped");
-    assert!(at_ms(&finished, "given up: no heartbeat for ") <= at_ms(&finished, "first acknowledgement by "));
+    assert!(
+        at_ms(&finished, "noticed and given up: no heartbeat for ")
+            <= at_ms(&finished, "first acknowledgement by ")
+    );
 }
 
 #[test]
@@ -140,6 +143,8 @@ fn the_unsafe_demonstration_says_so_and_loses_records() {
     assert_eq!(verdict.read, verdict.acknowledged - verdict.lost + verdict.duplicated, "{verdict:?}");
     assert!(finished.text().contains("UNSAFE: acks=1."), "{}", finished.text());
     assert!(finished.text().contains("both followers are stopped"), "{}", finished.text());
+    let why = format!("broker 1 had acknowledged these {} records", verdict.lost);
+    assert!(finished.text().contains(&why), "{}", finished.text());
 }
 
 /// Its directory under `within`, once that is there.
@@ -167,13 +172,23 @@ fn is_there(pid: u32) -> bool {
     !state.is_empty() && !state.starts_with('Z')
 }
 
-/// Starts the demonstration act by act, and ends it by a signal before the fourth act.
+/// A program as a terminal starts it: a group of processes of its own, which Ctrl-C ends if it does not mind. (Whoever
+/// runs this test may ignore Ctrl-C, and its children would, too.)
+const FROM_TERMINAL: &str = "import os, signal, sys
+os.setpgrp()
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])";
+
+/// Starts the demonstration act by act, and ends it before the fourth act by what `end` does to its process.
 #[track_caller]
-fn ended_in_between_leaves_nothing(end: &str) {
+fn ended_in_between_leaves_nothing(end: impl Fn(u32)) {
     let _turn = turn();
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut command = script("demo.sh");
-    command.arg("--step").env("TMPDIR", directory.path());
+    let demo = script("demo.sh");
+    let mut command = Command::new("python3");
+    command.args(["-c", FROM_TERMINAL]).arg(demo.get_program()).arg("--step");
+    command.envs(demo.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    command.env("TMPDIR", directory.path());
     // To a file, because a question has no end of line.
     let page = directory.path().join("page");
     let file = std::fs::File::create(&page).expect("a file");
@@ -194,7 +209,7 @@ fn ended_in_between_leaves_nothing(end: &str) {
     let started = processes(&work);
     assert!(started.len() >= 7, "a zookeeper, three brokers, and clients: {started:?}");
     assert!(started.iter().all(|(_, pid)| is_there(*pid)), "{started:?}");
-    signal(demo.id(), end);
+    end(demo.id());
     demo.wait().expect("it ends");
     wait_for("the end of everything that it started", || {
         let left = started.iter().filter(|(_, pid)| is_there(*pid)).count();
@@ -204,12 +219,21 @@ fn ended_in_between_leaves_nothing(end: &str) {
 
 #[test]
 fn a_demonstration_that_is_interrupted_leaves_nothing() {
-    ended_in_between_leaves_nothing("TERM");
+    ended_in_between_leaves_nothing(|demo| signal(demo, "TERM"));
 }
 
 #[test]
 fn a_demonstration_that_is_killed_leaves_nothing() {
-    ended_in_between_leaves_nothing("KILL");
+    ended_in_between_leaves_nothing(|demo| signal(demo, "KILL"));
+}
+
+#[test]
+fn a_demonstration_that_ctrl_c_ends_leaves_nothing() {
+    ended_in_between_leaves_nothing(|demo| {
+        // To all of its group, as a terminal does.
+        let sent = Command::new("kill").args(["-INT", "--", &format!("-{demo}")]).status();
+        assert!(sent.expect("kill runs").success());
+    });
 }
 
 // --- a cluster in the background ---

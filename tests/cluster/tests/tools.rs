@@ -12,6 +12,9 @@ fn with<'a>(first: &[&'a str], then: &[&'a str]) -> Vec<&'a str> {
     [first, then].concat()
 }
 
+const ONE_ACTION: &str = "error: exactly one of --create, --list, --describe, --alter, --delete, --elect-preferred, \
+                          --elect-unclean is required";
+
 /// Tool and arguments, exit code, first line on stderr that is not a note.
 const USAGE: [(&[&str], &str); 14] = [
     (&["yak-producer"], "error: --topic is required"),
@@ -39,11 +42,8 @@ const USAGE: [(&[&str], &str); 14] = [
         &["yak-consumer", "--topic", "t", "--offset", "soon"],
         "error: --offset: \"soon\" is not an offset (use earliest, latest, N, -N, @TIME, @-10m or A:B)",
     ),
-    (&["yak-topics"], "error: exactly one of --create, --list, --describe, --alter, --delete is required"),
-    (
-        &["yak-topics", "--list", "--create"],
-        "error: exactly one of --create, --list, --describe, --alter, --delete is required",
-    ),
+    (&["yak-topics"], ONE_ACTION),
+    (&["yak-topics", "--list", "--create"], ONE_ACTION),
     (&["yak-status", "--wach"], "error: unknown option '--wach'"),
     (&["yak-dump-log", "--prnt"], "error: unknown option '--prnt'"),
 ];

@@ -23,10 +23,10 @@ impl Disk {
     ///
     /// # Errors
     /// Why this machine cannot.
-    pub fn create(directory: &Path) -> Result<Self, String> {
-        let (image, mount) = (directory.join("disk.ext4"), directory.join("disk"));
+    pub fn create(directory: &Path, name: &str) -> Result<Self, String> {
+        let (image, mount) = (directory.join(format!("{name}.ext4")), directory.join(name));
         fs::create_dir(&mount).unwrap();
-        File::create(&image).unwrap().set_len(2 << 30).unwrap();
+        File::create(&image).unwrap().set_len(1 << 30).unwrap();
         run("mkfs.ext4", &["-q", "-F", "-E", "lazy_itable_init=0", text(&image)])?;
         mount_at(&image, &mount)?;
         let disk = Self { image, mount };

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use yak_testkit::wait_for;
 
+use crate::disk::Disk;
 use crate::network::Node;
 use crate::plan::{AT_ONCE, CutFrom, Direction, Fault, Plan, Victim};
 use crate::run::{BROKERS, Run, Zookeeper};
@@ -226,13 +227,12 @@ impl Run {
     /// Everything loses its power at once: what no disk has is gone, and nobody goes on. `unnoticed`: nobody gets to see an
     /// error of the disk before the end.
     pub fn cut_power(&mut self, unnoticed: bool) {
-        let disk = self.disk.as_ref().expect("this run has a disk");
         let running = self.cluster.running();
         if unnoticed {
             running.iter().for_each(|id| self.cluster.pause(*id));
             self.cluster.pause_zookeeper();
         }
-        disk.cut_power().unwrap();
+        self.disks.iter().for_each(|disk| disk.cut_power().unwrap());
         running.iter().for_each(|id| self.cluster.kill(*id));
         self.cluster.kill_zookeeper();
         self.stopped.clear();
@@ -240,7 +240,23 @@ impl Run {
         self.zookeeper = Zookeeper::Gone;
         self.totals.power_cuts += 1;
         self.scratch.note(&format!("power cut of all, unnoticed: {unnoticed}"));
+        let restore = |disk: &Disk| wait_for("the disk without its users", || disk.restore_power().ok());
+        self.disks.iter().for_each(restore);
+    }
+
+    /// One broker loses its power, the others go on.
+    pub fn cut_power_of(&mut self, id: i32, unnoticed: bool) {
+        if unnoticed {
+            self.cluster.pause(id);
+        }
+        let disk = &self.disks[usize::try_from(id).unwrap()];
+        disk.cut_power().unwrap();
+        self.cluster.kill(id);
         wait_for("the disk without its users", || disk.restore_power().ok());
+        self.stopped.remove(&id);
+        self.newcomer = None;
+        self.totals.power_cuts += 1;
+        self.note(&format!("power cut of broker {id}, unnoticed: {unnoticed}"));
     }
 
     /// Starts whatever does not run, the brokers and the zookeeper in any order, each some time after the other.

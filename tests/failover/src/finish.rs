@@ -72,8 +72,8 @@ impl Run {
         let mut totals = self.totals;
         totals.elections = journal::leaders(&self.cluster.zookeeper_data()).elections;
         self.note("checking");
-        let Self { load, cluster, network, disk, scratch, setup, .. } = self;
-        drop((load, cluster, network, disk));
+        let Self { load, cluster, network, disks, scratch, setup, .. } = self;
+        drop((load, cluster, network, disks));
         let (anomalies, report) = (BTreeMap::new(), String::new());
         let mut outcome = Outcome { totals, anomalies, faults, report, seed: setup.seed, _scratch: scratch };
         histories.iter().for_each(|(topic, histories)| outcome.take(topic, histories));

@@ -8,7 +8,8 @@
 //!     ─► everything is read from the beginning ─► consumers have got the same ─► check ─► totals
 //! ```
 //!
-//! - *Cluster*: processes ([`yak_testkit::Cluster`]), three replicas, `min.insync.replicas=2`, `flush=sync`, small segments.
+//! - *Cluster*: processes ([`yak_testkit::Cluster`]), three replicas, `min.insync.replicas=2`, small segments;
+//!   `flush=sync`, in some runs one topic with `flush=os`.
 //! - *Load*: `yak-verifiable-producer` (`acks=all`, idempotent) and `yak-verifiable-consumer --verbose`. Each writes down
 //!   what it sent and read and with which outcome; together that is the history.
 //! - *Faults*: [`Plan`] draws them from a seed; a test may also do them itself by [`Run`]'s methods. Every fault has its
@@ -81,7 +82,7 @@ pub use load::{Acks, Load};
 pub use network::{Network, Node};
 pub use plan::{CutFrom, Direction, Fault, Plan, Step, Victim};
 pub use random::Random;
-pub use run::{Run, Setup, Topic};
+pub use run::{Flush, Run, Setup, Topic};
 pub use totals::Totals;
 pub use view::{PartitionView, ask};
 

@@ -171,7 +171,7 @@ fn kill(random: &mut Random, number: u64, pause: &Range<u64>) -> Step {
     };
     if number % 4 == 2 {
         let fault = Fault::Kill { victim: Victim::Newcomer, away };
-        return Step { pause: random.millis(0..120), in_stream: false, fault };
+        return Step { pause: random.millis(0..60), in_stream: false, fault };
     }
     let victim = if random.chance(75) { Victim::Leader } else { Victim::Any };
     Step { pause: random.millis(pause.clone()), in_stream: true, fault: Fault::Kill { victim, away } }

@@ -24,6 +24,17 @@ pub struct Topic {
     pub name: String,
     /// How many partitions it has.
     pub partitions: i32,
+    /// When an acknowledged record is kept.
+    pub flush: Flush,
+}
+
+/// What an acknowledgement means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// On the disks of the replicas in sync.
+    Sync,
+    /// In their page caches, which outlive processes, not machines.
+    Os,
 }
 
 /// What a run is made of.
@@ -49,7 +60,7 @@ impl Setup {
     /// A topic of one partition and one of three, two producers and a consumer each, 800 records a second in all.
     #[must_use]
     pub fn new(name: &'static str, seed: u64) -> Self {
-        let topic = |name: &str, partitions| Topic { name: name.to_owned(), partitions };
+        let topic = |name: &str, partitions| Topic { name: name.to_owned(), partitions, flush: Flush::Sync };
         Self {
             name,
             seed,
@@ -59,6 +70,13 @@ impl Setup {
             rate: 200,
             acks: Acks::All,
         }
+    }
+
+    /// One of the topics is acknowledged from the page cache. It must keep as much, as long as no machine loses its power.
+    #[must_use]
+    pub fn one_from_the_page_cache(mut self) -> Self {
+        self.topics[1].flush = Flush::Os;
+        self
     }
 
     /// Another rate of each producer.
@@ -75,7 +93,8 @@ pub struct Run {
     pub(crate) load: Load,
     pub(crate) cluster: Cluster,
     pub(crate) network: Option<Network>,
-    pub(crate) disk: Option<Disk>,
+    /// None, one with all data, or one for the zookeeper and one for each broker.
+    pub(crate) disks: Vec<Disk>,
     pub(crate) scratch: Scratch,
     pub(crate) setup: Setup,
     pub(crate) totals: Totals,
@@ -103,7 +122,7 @@ impl Run {
     #[must_use]
     pub fn start(setup: Setup) -> Self {
         let scratch = Scratch::new(setup.name);
-        Self::begin(setup, scratch, None, None)
+        Self::begin(setup, scratch, None, Vec::new())
     }
 
     /// A cluster whose processes are connected by a network. The calling thread is among its clients
@@ -111,28 +130,40 @@ impl Run {
     #[must_use]
     pub fn in_network(setup: Setup, network: Network) -> Self {
         let scratch = Scratch::new(setup.name);
-        Self::begin(setup, scratch, Some(network), None)
+        Self::begin(setup, scratch, Some(network), Vec::new())
     }
 
-    /// A cluster all of whose data lie on a disk whose power can be cut.
+    /// A cluster all of whose data lie on one disk, whose power can be cut.
     ///
     /// # Errors
     /// Why this machine cannot.
-    pub fn on_disk(setup: Setup) -> Result<Self, String> {
+    pub fn on_a_disk(setup: Setup) -> Result<Self, String> {
         let scratch = Scratch::new(setup.name);
-        let disk = Disk::create(scratch.path())?;
-        Ok(Self::begin(setup, scratch, None, Some(disk)))
+        let disk = Disk::create(scratch.path(), "disk")?;
+        Ok(Self::begin(setup, scratch, None, vec![disk]))
     }
 
-    fn begin(setup: Setup, scratch: Scratch, network: Option<Network>, disk: Option<Disk>) -> Self {
+    /// A cluster each of whose processes has a disk, whose power can be cut.
+    ///
+    /// # Errors
+    /// Why this machine cannot.
+    pub fn on_disks(setup: Setup) -> Result<Self, String> {
+        let scratch = Scratch::new(setup.name);
+        let disks = (0..=BROKERS).map(|id| Disk::create(scratch.path(), &format!("disk-{id}")));
+        let disks = disks.collect::<Result<_, _>>()?;
+        Ok(Self::begin(setup, scratch, None, disks))
+    }
+
+    fn begin(setup: Setup, scratch: Scratch, network: Option<Network>, disks: Vec<Disk>) -> Self {
         // Small segments, so that faults also fall into rolling.
         let mut builder =
             ClusterBuilder::new(BROKERS).set("log.segment.bytes", "256KiB").within(scratch.path());
         if let Some(network) = &network {
             builder = builder.sites(network.sites());
         }
-        if let Some(disk) = &disk {
-            builder = builder.data_within(disk.path());
+        if let Some(last) = disks.last() {
+            let paths = disks.iter().chain(std::iter::repeat(last)).map(|disk| disk.path().to_owned());
+            builder = builder.data_within(paths.take(disks.len().max(4)).collect());
         }
         let cluster = builder.start();
         for topic in &setup.topics {
@@ -143,7 +174,7 @@ impl Run {
             load,
             cluster,
             network,
-            disk,
+            disks,
             scratch,
             totals: Totals { runs: 1, ..Totals::default() },
             random: Random::new(setup.seed),
@@ -244,9 +275,10 @@ impl Run {
     }
 }
 
-fn create(cluster: &Cluster, Topic { name, partitions }: &Topic) {
+fn create(cluster: &Cluster, Topic { name, partitions, flush }: &Topic) {
+    let flush = if *flush == Flush::Sync { "sync" } else { "os" };
     let request = format!(
-        r#"{{"op":"create_topics","topics":[{{"name":"{name}","partitions":{partitions},"replication_factor":3,"configs":{{"flush":"sync","min.insync.replicas":"2"}}}}],"timeout_ms":30000}}"#
+        r#"{{"op":"create_topics","topics":[{{"name":"{name}","partitions":{partitions},"replication_factor":3,"configs":{{"flush":"{flush}","min.insync.replicas":"2"}}}}],"timeout_ms":30000}}"#
     );
     wait_for("a topic", || ask(&cluster.address(1), &request));
 }

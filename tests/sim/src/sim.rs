@@ -107,6 +107,15 @@ impl Sim {
         self.run_until(ms, |_| false);
     }
 
+    /// Brokers that are not to be taken for dead.
+    fn well(&self, now_us: u64) -> BTreeMap<usize, bool> {
+        let mut well = self.nemesis.well(now_us);
+        // While the zookeeper is away a process may be started anew that cannot register: the zookeeper then comes
+        // back to the session of a dead one, and may end it when its time is over.
+        well.retain(|broker, _| !self.brokers[*broker].is_newcomer());
+        well
+    }
+
     /// Handles one event; `false` when there is none before `end_us`.
     fn step(&mut self, end_us: u64) -> bool {
         let Some(event) = self.world.next(end_us) else { return false };
@@ -116,7 +125,7 @@ impl Sim {
             Event::Nemesis(number) => self.nemesis_event(number),
             Event::Timer(node, _, timer) => match node {
                 Node::Zookeeper => {
-                    self.zookeeper.well = self.nemesis.well(now_us);
+                    self.zookeeper.well = self.well(now_us);
                     self.zookeeper.timer(&mut self.world, timer);
                 }
                 Node::Broker(broker) => self.brokers[broker].timer(&mut self.world, timer),
@@ -138,7 +147,7 @@ impl Sim {
                 self.world.note(|| format!("{peer:?} -> {node:?}: {}", message.describe()));
                 match node {
                     Node::Zookeeper => {
-                        self.zookeeper.well = self.nemesis.well(now_us);
+                        self.zookeeper.well = self.well(now_us);
                         self.zookeeper.message(&mut self.world, id, message);
                     }
                     Node::Broker(broker) => self.brokers[broker].message(&mut self.world, id, message),

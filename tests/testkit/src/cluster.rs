@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,7 +23,8 @@ pub struct ClusterBuilder {
     /// The zookeeper's first, then one for each broker; those that are missing are on loopback.
     sites: Vec<Site>,
     directory: Option<PathBuf>,
-    data: Option<PathBuf>,
+    /// Where the data directories lie, the zookeeper's first; those that are missing are in `directory`.
+    data: Vec<PathBuf>,
 }
 
 impl ClusterBuilder {
@@ -35,7 +37,7 @@ impl ClusterBuilder {
             zookeeper_overrides: Vec::new(),
             sites: Vec::new(),
             directory: None,
-            data: None,
+            data: Vec::new(),
         }
     }
 
@@ -67,10 +69,10 @@ impl ClusterBuilder {
         self
     }
 
-    /// Puts the data directories here, and not beside what the processes write to stderr.
+    /// Puts the data directories of the zookeeper and of each broker there, and not beside what they write to stderr.
     #[must_use]
-    pub fn data_within(mut self, directory: &Path) -> Self {
-        self.data = Some(directory.to_owned());
+    pub fn data_within(mut self, directories: Vec<PathBuf>) -> Self {
+        self.data = directories;
         self
     }
 
@@ -136,20 +138,21 @@ impl Cluster {
         self.directory.path()
     }
 
-    fn data_root(&self) -> &Path {
-        self.builder.data.as_deref().unwrap_or_else(|| self.directory.path())
+    fn data_within(&self, id: i32) -> &Path {
+        let directory = self.builder.data.get(usize::try_from(id).unwrap());
+        directory.map_or_else(|| self.directory.path(), PathBuf::as_path)
     }
 
     /// A broker's data directory.
     #[must_use]
     pub fn data(&self, id: i32) -> PathBuf {
-        self.data_root().join(format!("broker-{id}"))
+        self.data_within(id).join(format!("broker-{id}"))
     }
 
     /// The zookeeper's data directory.
     #[must_use]
     pub fn zookeeper_data(&self) -> PathBuf {
-        self.data_root().join("zookeeper")
+        self.data_within(0).join("zookeeper")
     }
 
     /// The zookeeper's address.
@@ -223,6 +226,12 @@ impl Cluster {
     pub fn wait_ready(&mut self, id: i32) -> Value {
         let log = self.stderr_path(&format!("broker-{id}"));
         self.brokers.get_mut(&id).expect("was started").wait_ready(&log)
+    }
+
+    /// When a broker said that it is ready, if it has.
+    #[must_use]
+    pub fn ready_at(&self, id: i32) -> Option<Instant> {
+        self.brokers.get(&id)?.ready_at()
     }
 
     /// Starts a broker again and waits until it is ready.

@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: running binaries, raw sockets, waiting for conditions.
 //!
-//! Binaries are taken from the directory in which the test itself was built, so they must be built first
+//! Binaries are taken from the directory in which the test or bench itself was built, so they must be built first
 //! (`cargo build --workspace --bins`, which `scripts/test.sh` does). Every process that is started here is
 //! killed when its handle is dropped.
 
@@ -36,11 +36,13 @@ pub use zookeeper::{Zookeeper, ZookeeperBuilder};
 /// How long a condition may take to come true. Generous: it only matters when a test fails.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The binary `name`, built beside this test.
+/// The binary `name`, built beside this test or program.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    let profile = test.ancestors().nth(2).expect("tests are built into <profile>/deps");
+    let program = std::env::current_exe().expect("a running program has a path");
+    let directory = program.parent().expect("a program is in a directory");
+    // Tests are built into <profile>/deps.
+    let profile = directory.ends_with("deps").then(|| directory.parent()).flatten().unwrap_or(directory);
     let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     assert!(
         path.exists(),

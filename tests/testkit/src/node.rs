@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::{signal, wait_for};
 #[derive(Debug)]
 pub struct Node {
     child: Child,
-    ready: Arc<Mutex<Option<Value>>>,
+    ready: Arc<Mutex<Option<(Instant, Value)>>>,
 }
 
 impl Node {
@@ -27,7 +28,8 @@ impl Node {
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 let Some(object) = line.strip_prefix("YAK_READY ") else { continue };
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::from_str(object).ok();
+                let said = serde_json::from_str(object).ok().map(|said| (Instant::now(), said));
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = said;
             }
         });
         Self { child, ready }
@@ -47,6 +49,16 @@ impl Node {
     /// What it said when it was ready, if it is.
     #[must_use]
     pub fn ready(&self) -> Option<Value> {
+        self.said().map(|(_, said)| said)
+    }
+
+    /// When it said so.
+    #[must_use]
+    pub fn ready_at(&self) -> Option<Instant> {
+        self.said().map(|(at, _)| at)
+    }
+
+    fn said(&self) -> Option<(Instant, Value)> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

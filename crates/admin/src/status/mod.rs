@@ -1,14 +1,19 @@
-//! yak-status: the cluster on one screen, over the `status` operation.
+//! yak-status: the cluster on one screen. Every broker and the zookeeper are asked for their `status`, and what they
+//! answer is put together; whoever does not answer is shown as such.
 
-pub mod screen;
+mod gather;
+mod json;
+mod overview;
+mod screen;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use clap::Parser;
+use overview::Overview;
 use yak_cli::{ConnectionArgs, Exit, Failure, Output, OutputArgs, Session, Tool};
 use yak_client::{Admin, Cluster};
-use yak_protocol::ReplyBody as _;
 
 use crate::watch::{self, Screen, parse_seconds};
 
@@ -51,19 +56,10 @@ impl Tool for StatusArgs {
         let admin = Admin::new(&cluster);
         let (admin, console, json) = (&admin, &session.console, self.output.json);
         let screen = || async move {
-            let status = admin.status().await?;
-            let text = if json { json_line(&status) } else { screen::render(&status, console.style()) };
+            let overview = Overview::new(gather::gather(admin).await?);
+            let text = if json { json::line(&overview) } else { screen::render(&overview, console.style()) };
             Ok(Screen { text, failures: Vec::new() })
         };
         watch::run(&session, (self.watch, !json), &mut Output::stdout(), screen).await
     }
-}
-
-/// The status as it stands on the wire.
-fn json_line(status: &yak_model::api::StatusReply) -> String {
-    let mut body = BytesMut::new();
-    status.write_body(&mut body);
-    let mut line = String::from_utf8_lossy(&body).into_owned();
-    line.push('\n');
-    line
 }

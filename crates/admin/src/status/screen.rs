@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use yak_cli::human::{bytes, count, duration};
+use yak_cli::human::{count, duration};
 use yak_cli::table::{Cell, Column, Style, Table};
 use yak_cli::text::one_line;
 use yak_cli::time::show_clock;
-use yak_model::api::{
-    ClientRole, ClientStatus, ElectionStatus, PartitionPosition, PartitionStatus, ReplicaStatus, StatusReply,
-};
-use yak_model::{BrokerId, Offset};
+use yak_model::BrokerId;
+use yak_model::Offset;
+use yak_model::api::{ClientRole, ClientStatus, ElectionStatus, PartitionPosition};
+
+use super::overview::{BrokerView, ClientView, Overview, PartitionView};
 
 /// Elections that are shown, the newest last.
 const ELECTIONS_SHOWN: usize = 5;
@@ -17,25 +18,25 @@ const ELECTIONS_SHOWN: usize = 5;
 const POSITIONS_SHOWN: usize = 3;
 
 /// The whole screen. Sections without content are left out, but for brokers and partitions.
-#[must_use]
-pub fn render(status: &StatusReply, style: Style) -> String {
-    let mut out = head(status, style);
-    section(&mut out, &brokers(&status.brokers).render(style));
-    if status.partitions.is_empty() {
+pub(super) fn render(overview: &Overview, style: Style) -> String {
+    let mut out = head(overview, style);
+    section(&mut out, &brokers(&overview.brokers).render(style));
+    out.push_str(&silences(overview, style));
+    if overview.partitions.is_empty() {
         section(
             &mut out,
             "no topics yet; `yak-topics --create --topic t` makes one, or just produce to it\n",
         );
     } else {
-        section(&mut out, &partitions(&status.partitions).render(style));
+        section(&mut out, &partitions(&overview.partitions).render(style));
     }
-    for table in [producers(&status.clients), consumers(&status.clients)] {
+    for table in [producers(&overview.clients), consumers(&overview.clients)] {
         if !table.is_empty() {
             section(&mut out, &table.render(style));
         }
     }
-    if !status.elections.is_empty() {
-        section(&mut out, &elections(&status.elections).render(style));
+    if !overview.elections.is_empty() {
+        section(&mut out, &elections(&overview.elections).render(style));
     }
     out
 }
@@ -45,21 +46,44 @@ fn section(out: &mut String, text: &str) {
     out.push_str(text);
 }
 
-fn head(status: &StatusReply, style: Style) -> String {
-    format!(
-        "{} {}\n{} {}, journal index {}\nanswered by broker {} (version {}, up {})\n",
+fn head(overview: &Overview, style: Style) -> String {
+    let zookeeper = &overview.zookeeper;
+    let (answered, silent): (Vec<&BrokerView>, Vec<&BrokerView>) =
+        overview.brokers.iter().partition(|broker| broker.answer.is_ok());
+    let ids = |brokers: &[&BrokerView]| list(brokers.iter().map(|broker| broker.broker.broker_id));
+    let plural = if answered.len() == 1 { "" } else { "s" };
+    let mut head = format!(
+        "{} {}\n{} {}, journal index {}\nanswered by broker{plural} {}",
         style.paint("cluster", "1"),
-        status.cluster_id,
+        overview.cluster_id,
         style.paint("zookeeper", "1"),
-        one_line(&status.zookeeper.address),
-        status.zookeeper.index,
-        status.broker_id,
-        one_line(&status.version),
-        duration(Duration::from_millis(status.uptime_ms)),
-    )
+        one_line(&zookeeper.address),
+        zookeeper.index,
+        ids(&answered),
+    );
+    if !silent.is_empty() {
+        head.push_str(&format!(", not by {}", ids(&silent)));
+    }
+    head.push('\n');
+    head
 }
 
-fn brokers(brokers: &[ReplicaStatus]) -> Table {
+/// Who does not answer, and what that means for the rest of the screen.
+fn silences(overview: &Overview, style: Style) -> String {
+    let mut lines = Vec::new();
+    if let Some(Err(why)) = &overview.zookeeper.answer {
+        lines.push(format!("the zookeeper does not answer: {why}"));
+        lines.push("leaders are as the brokers heard last; none is elected meanwhile".to_owned());
+    }
+    for broker in &overview.brokers {
+        if let Err(why) = &broker.answer {
+            lines.push(format!("broker {} does not answer: {why}", broker.broker.broker_id));
+        }
+    }
+    lines.iter().map(|line| style.paint(&one_line(line), "31") + "\n").collect()
+}
+
+fn brokers(brokers: &[BrokerView]) -> Table {
     let mut table = Table::new(&[
         ("BROKER", Column::Left),
         ("ADDRESS", Column::Left),
@@ -67,23 +91,30 @@ fn brokers(brokers: &[ReplicaStatus]) -> Table {
         ("HEARTBEAT", Column::Left),
         ("DIRECTORY", Column::Shrinks),
     ]);
-    for status in brokers {
-        let broker = &status.broker;
-        let heartbeat = status
+    for view in brokers {
+        let broker = &view.broker;
+        let heartbeat = view
             .heartbeat_age_ms
             .map_or_else(dash, |age| format!("{} ago", duration(Duration::from_millis(age))));
+        let state = match (view.fenced, view.answer.is_ok()) {
+            (false, true) => "alive".into(),
+            (true, true) => Cell::bad("fenced"),
+            (false, false) => Cell::bad("silent"),
+            (true, false) => Cell::bad("dead"),
+        };
+        let directory = view.answer.as_ref().ok().and_then(|own| own.directory.clone());
         table.row([
             broker.broker_id.to_string().into(),
             format!("{}:{}", broker.host, broker.port).into(),
-            if status.fenced { Cell::bad("fenced") } else { "alive".into() },
+            state,
             heartbeat.into(),
-            status.directory.clone().unwrap_or_else(dash).into(),
+            directory.unwrap_or_else(dash).into(),
         ]);
     }
     table
 }
 
-fn partitions(partitions: &[PartitionStatus]) -> Table {
+fn partitions(partitions: &[PartitionView]) -> Table {
     let mut table = Table::new(&[
         ("PARTITION", Column::Shrinks),
         ("LEADER", Column::Right),
@@ -93,69 +124,100 @@ fn partitions(partitions: &[PartitionStatus]) -> Table {
         ("START", Column::Right),
         ("HW", Column::Right),
         ("END", Column::Right),
-        ("SIZE", Column::Right),
+        ("LAG", Column::Left),
         ("", Column::Left),
     ]);
-    for status in partitions {
+    for view in partitions {
+        let status = &view.status;
         let behind = status.in_sync_replicas.len() < status.replicas.len();
-        let isr = list(&status.in_sync_replicas);
+        let isr = list(status.in_sync_replicas.iter().copied());
+        let number = |offset: Offset| -> Cell {
+            if view.measured_by.is_some() { offset.to_string().into() } else { "?".into() }
+        };
+        let offline: Vec<_> =
+            view.offline.iter().map(|(broker, why)| format!("offline on {broker}: {why}")).collect();
         table.row([
             format!("{}-{}", status.topic, status.partition).into(),
             status.leader.map_or_else(|| Cell::bad("none"), |leader| leader.to_string().into()),
             status.leader_epoch.to_string().into(),
-            list(&status.replicas).into(),
+            list(status.replicas.iter().copied()).into(),
             if behind { Cell::bad(isr) } else { isr.into() },
-            status.log_start_offset.to_string().into(),
-            status.high_watermark.to_string().into(),
-            status.log_end_offset.to_string().into(),
-            bytes(status.size_bytes).into(),
-            status.offline.as_ref().map_or_else(|| "".into(), |why| Cell::bad(format!("offline: {why}"))),
+            number(status.log_start_offset),
+            number(status.high_watermark),
+            number(status.log_end_offset),
+            lags(view),
+            if offline.is_empty() { "".into() } else { Cell::bad(offline.join("; ")) },
         ]);
     }
     table
 }
 
-fn producers(clients: &[ClientStatus]) -> Table {
+/// Each other replica with how many records it lacks: `2:0 3:17`, or `3:?` if it does not say.
+fn lags(view: &PartitionView) -> Cell {
+    if view.followers.is_empty() {
+        return dash().into();
+    }
+    let one = |follower: &super::overview::Follower| match follower.end_and_lag {
+        Some((_, lag)) => format!("{}:{lag}", follower.broker_id),
+        None => format!("{}:?", follower.broker_id),
+    };
+    let text = view.followers.iter().map(one).collect::<Vec<_>>().join(" ");
+    if view.followers.iter().all(|follower| follower.end_and_lag.is_some()) {
+        text.into()
+    } else {
+        Cell::bad(text)
+    }
+}
+
+fn producers(clients: &[ClientView]) -> Table {
     let mut table = Table::new(&[
         ("PRODUCER", Column::Shrinks),
         ("FROM", Column::Left),
+        ("ON", Column::Right),
         ("UP", Column::Right),
         ("SENT", Column::Right),
         ("AT", Column::Shrinks),
     ]);
-    for status in clients.iter().filter(|status| status.role == ClientRole::Producer) {
-        let [name, peer, up, records] = columns(status);
-        table.row([name, peer, up, records, positions(status, |position| position.position).into()]);
+    for view in clients.iter().filter(|view| view.status.role == ClientRole::Producer) {
+        let [name, peer, broker, up, records] = columns(view);
+        let positions = positions(&view.status, |position| position.position).into();
+        table.row([name, peer, broker, up, records, positions]);
     }
     table
 }
 
-fn consumers(clients: &[ClientStatus]) -> Table {
+fn consumers(clients: &[ClientView]) -> Table {
     let mut table = Table::new(&[
         ("CONSUMER", Column::Shrinks),
         ("FROM", Column::Left),
+        ("ON", Column::Right),
         ("UP", Column::Right),
         ("READ", Column::Right),
         ("BEHIND", Column::Right),
         ("AT", Column::Shrinks),
     ]);
-    for status in clients.iter().filter(|status| status.role == ClientRole::Consumer) {
-        let [name, peer, up, records] = columns(status);
-        let behind = count(behind(&status.positions)).into();
-        let positions = positions(status, |position| position.received).into();
-        table.row([name, peer, up, records, behind, positions]);
+    for view in clients.iter().filter(|view| view.status.role == ClientRole::Consumer) {
+        let [name, peer, broker, up, records] = columns(view);
+        let behind = if view.is_hearsay { dash() } else { count(behind(&view.status.positions)) };
+        let positions = positions(&view.status, |position| position.received).into();
+        table.row([name, peer, broker, up, records, behind.into(), positions]);
     }
     table
 }
 
-/// What both kinds of client have: name, address, age, records.
-fn columns(status: &ClientStatus) -> [Cell; 4] {
+/// What both kinds of client have: name, address, its broker, age, records.
+fn columns(view: &ClientView) -> [Cell; 5] {
+    let status = &view.status;
     let name = match &status.group {
         Some(group) => format!("{} ({group})", status.client_id),
         None => status.client_id.clone(),
     };
-    let up = duration(Duration::from_millis(status.connected_ms));
-    [name.into(), status.peer.as_str().into(), up.into(), count(status.records).into()]
+    let (up, records) = if view.is_hearsay {
+        (dash(), dash())
+    } else {
+        (duration(Duration::from_millis(status.connected_ms)), count(status.records))
+    };
+    [name.into(), status.peer.as_str().into(), view.broker_id.to_string().into(), up.into(), records.into()]
 }
 
 /// Records that a consumer has not got yet. The end is read last, so it is never before what was received.
@@ -202,120 +264,10 @@ fn elections(elections: &[ElectionStatus]) -> Table {
     table
 }
 
-fn list(brokers: &[BrokerId]) -> String {
-    brokers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+fn list(brokers: impl Iterator<Item = BrokerId>) -> String {
+    brokers.map(|broker| broker.to_string()).collect::<Vec<_>>().join(",")
 }
 
 fn dash() -> String {
     "-".to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use yak_model::api::{BrokerMetadata, ZookeeperStatus};
-    use yak_model::{BrokerEpoch, ClusterId, LeaderEpoch, MetadataIndex, PartitionIndex, TimestampMs};
-
-    use super::*;
-
-    fn broker(id: i32, fenced: bool) -> ReplicaStatus {
-        ReplicaStatus {
-            broker: BrokerMetadata {
-                broker_id: BrokerId::new(id),
-                host: "127.0.0.1".to_owned(),
-                port: 9091 + u16::try_from(id).unwrap(),
-                rack: None,
-            },
-            broker_epoch: BrokerEpoch::new(1),
-            fenced,
-            heartbeat_age_ms: Some(if fenced { 3_200 } else { 140 }),
-            directory: (!fenced).then(|| format!("data/broker-{id}")),
-        }
-    }
-
-    fn partition(number: i32, leader: Option<i32>) -> PartitionStatus {
-        PartitionStatus {
-            topic: "orders".parse().unwrap(),
-            partition: PartitionIndex::new(number),
-            leader: leader.map(BrokerId::new),
-            leader_epoch: LeaderEpoch::new(4),
-            replicas: vec![BrokerId::new(1), BrokerId::new(2)],
-            in_sync_replicas: leader.map(BrokerId::new).into_iter().collect(),
-            log_start_offset: Offset::ZERO,
-            high_watermark: Offset::new(1041),
-            log_end_offset: Offset::new(1041),
-            size_bytes: 123_456,
-            segments: 1,
-            offline: None,
-        }
-    }
-
-    fn client(role: ClientRole, partitions: i32) -> ClientStatus {
-        let position = |number| PartitionPosition {
-            topic: "orders".parse().unwrap(),
-            partition: PartitionIndex::new(number),
-            position: Offset::new(1_041),
-            received: Offset::new(1_000),
-            log_end_offset: Offset::new(1_041),
-        };
-        ClientStatus {
-            registration: 1,
-            role,
-            client_id: if role == ClientRole::Producer { "yak-producer" } else { "yak-consumer" }.to_owned(),
-            software: None,
-            peer: "127.0.0.1:50412".to_owned(),
-            group: None,
-            connected_ms: 123_000,
-            topics: vec!["orders".parse().unwrap()],
-            records: 1_041,
-            positions: (0..partitions).map(position).collect(),
-        }
-    }
-
-    fn status() -> StatusReply {
-        StatusReply {
-            cluster_id: ClusterId::from_random([7; 16]),
-            broker_id: BrokerId::new(1),
-            version: "0.1.0".to_owned(),
-            uptime_ms: 123_000,
-            zookeeper: ZookeeperStatus { address: "embedded".to_owned(), index: MetadataIndex::new(42) },
-            brokers: vec![broker(1, false), broker(2, true)],
-            partitions: vec![partition(0, Some(1)), partition(1, None)],
-            clients: vec![client(ClientRole::Producer, 0), client(ClientRole::Consumer, 5)],
-            elections: vec![ElectionStatus {
-                time: TimestampMs::new(1_700_000_000_123),
-                topic: "orders".parse().unwrap(),
-                partition: PartitionIndex::new(0),
-                from: Some(BrokerId::new(2)),
-                to: Some(BrokerId::new(1)),
-                leader_epoch: LeaderEpoch::new(4),
-                cause: "broker 2 was silent for 1.0 s".to_owned(),
-            }],
-        }
-    }
-
-    #[test]
-    fn the_whole_cluster_fits_eighty_columns() {
-        let shown = render(&status(), Style { width: Some(80), color: false });
-        assert_eq!(shown, include_str!("screen.golden.txt"));
-        assert!(shown.lines().all(|line| line.chars().count() <= 80));
-    }
-
-    #[test]
-    fn an_empty_cluster_says_what_to_do() {
-        let empty = StatusReply { partitions: vec![], clients: vec![], elections: vec![], ..status() };
-        let shown = render(&empty, Style::default());
-        assert!(
-            shown.ends_with(
-                "no topics yet; `yak-topics --create --topic t` makes one, or just produce to it\n"
-            )
-        );
-    }
-
-    #[test]
-    fn an_offline_partition_says_why() {
-        let mut offline = status();
-        offline.partitions[0].offline = Some("segment 0 is damaged\x1b[2J".to_owned());
-        let shown = render(&offline, Style::default());
-        assert!(shown.contains("  offline: segment 0 is damaged\\x1b[2J\n"), "{shown}");
-    }
 }

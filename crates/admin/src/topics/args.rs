@@ -1,12 +1,15 @@
-//! The command line of yak-topics, and the one action it asks for.
+//! The flags of yak-topics.
 
 use clap::Parser;
 use yak_cli::args::{Bootstrap, parse_pair};
-use yak_cli::{ConnectionArgs, Failure, OutputArgs, parse};
-use yak_model::{BrokerId, TopicName};
+use yak_cli::{ConnectionArgs, OutputArgs, parse};
+use yak_client::DEFAULT_PORT;
+use yak_model::{BrokerId, PartitionIndex};
 
-use super::describe::Filter;
 use crate::watch::parse_seconds;
+
+/// Where a zookeeper listens unless it is told otherwise.
+const ZOOKEEPER_PORT: u16 = 2181;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +21,8 @@ Examples:
   yak-topics --alter --topic orders --partitions 6
   yak-topics --alter --topic orders --config retention.ms=1h --delete-config segment.bytes
   yak-topics --delete --topic orders -y
+  yak-topics --elect-preferred
+  yak-topics --elect-unclean --topic orders --partition 0
   yak-topics --create --zookeeper localhost:2181 --replication-factor 1 --partitions 1 --topic test";
 
 /// Creates, lists, describes, alters and deletes topics.
@@ -62,6 +67,14 @@ pub(crate) struct ActionArgs {
     /// Delete a topic and its records
     #[arg(long)]
     pub(crate) delete: bool,
+
+    /// Hand leadership back to the first replicas, where they are in sync (all topics, or --topic)
+    #[arg(long)]
+    pub(crate) elect_preferred: bool,
+
+    /// Give partitions without a leader any live replica, at the price of the records it lacks
+    #[arg(long)]
+    pub(crate) elect_unclean: bool,
 }
 
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -78,6 +91,10 @@ pub(crate) struct WhatArgs {
     /// How many replicas each partition has
     #[arg(long, value_name = "N", value_parser = parse::positive::<i16>)]
     pub(crate) replication_factor: Option<i16>,
+
+    /// Partitions of the topic, joined by ',' (--elect-preferred, --elect-unclean)
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = parse::partition)]
+    pub(crate) partition: Vec<PartitionIndex>,
 
     /// Replicas of each partition: brokers joined by ':', partitions by ','
     #[arg(long, value_name = "B:B,B:B", value_parser = parse_assignment, conflicts_with_all = ["partitions", "replication_factor"])]
@@ -99,11 +116,11 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) if_not_exists: bool,
 
-    /// Do not ask before deleting
+    /// Do not ask before records are lost
     #[arg(short, long)]
     pub(crate) yes: bool,
 
-    /// Kafka 2's spelling: the brokers on that host are asked, at their usual ports
+    /// Kafka 2's spelling: the zookeeper there says where the brokers are
     #[arg(long, value_name = "H:P", value_parser = parse_zookeeper)]
     pub(crate) zookeeper: Option<Bootstrap>,
 }
@@ -136,117 +153,6 @@ pub(crate) struct ShownArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assignment(pub(crate) Vec<Vec<BrokerId>>);
 
-/// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Create topics.
-    Create,
-    /// Name topics.
-    List,
-    /// Show topics.
-    Describe,
-    /// Change topics.
-    Alter,
-    /// Delete topics.
-    Delete,
-}
-
-impl TopicsArgs {
-    /// The one action that is asked for, with nothing given that it would ignore.
-    ///
-    /// # Errors
-    /// When there is none or more than one, or a flag does not belong to it.
-    pub fn action(&self) -> Result<Action, Failure> {
-        let flags = &self.action;
-        let asked: Vec<Action> = [
-            (flags.create, Action::Create),
-            (flags.list, Action::List),
-            (flags.describe, Action::Describe),
-            (flags.alter, Action::Alter),
-            (flags.delete, Action::Delete),
-        ]
-        .into_iter()
-        .filter_map(|(given, action)| given.then_some(action))
-        .collect();
-        let [action] = asked[..] else {
-            return Err(Failure::usage(
-                "exactly one of --create, --list, --describe, --alter, --delete is required",
-            )
-            .hint("`yak-topics --help` shows every option, and examples"));
-        };
-        match self.misplaced(action) {
-            Some(flag) => Err(Failure::usage(format!("{flag} cannot be used with {}", action.flag()))),
-            None if self.what.topic.is_empty() && action.needs_topic() => {
-                Err(Failure::usage(format!("{} needs --topic", action.flag())))
-            }
-            None => Ok(action),
-        }
-    }
-
-    /// A flag that `action` would have to ignore.
-    fn misplaced(&self, action: Action) -> Option<&'static str> {
-        use Action::{Alter, Create, Delete, Describe, List};
-        let (what, shown) = (&self.what, &self.shown);
-        let rules: [(bool, &'static str, &[Action]); 14] = [
-            (what.partitions.is_some(), "--partitions", &[Create, Alter]),
-            (what.replication_factor.is_some(), "--replication-factor", &[Create]),
-            (what.replica_assignment.is_some(), "--replica-assignment", &[Create]),
-            (!what.config.is_empty(), "--config", &[Create, Alter]),
-            (!what.delete_config.is_empty(), "--delete-config", &[Alter]),
-            (what.if_exists, "--if-exists", &[Describe, Alter, Delete]),
-            (what.if_not_exists, "--if-not-exists", &[Create]),
-            (what.yes, "--yes", &[Delete]),
-            (!what.topic.is_empty(), "--topic", &[Create, Describe, Alter, Delete]),
-            (shown.exclude_internal, "--exclude-internal", &[List, Describe]),
-            (shown.under_replicated_partitions, "--under-replicated-partitions", &[Describe]),
-            (shown.unavailable_partitions, "--unavailable-partitions", &[Describe]),
-            (shown.under_min_isr_partitions, "--under-min-isr-partitions", &[Describe]),
-            (shown.watch.is_some(), "--watch", &[List, Describe]),
-        ];
-        rules
-            .iter()
-            .find(|(given, _, actions)| *given && !actions.contains(&action))
-            .map(|(_, flag, _)| *flag)
-    }
-
-    /// The topics that are named, each valid.
-    ///
-    /// # Errors
-    /// When one is not a topic name.
-    pub fn topics(&self) -> Result<Vec<TopicName>, Failure> {
-        let name = |text: &String| {
-            parse::topic(text).map_err(|problem| Failure::usage(format!("--topic: {problem}")))
-        };
-        self.what.topic.iter().map(name).collect()
-    }
-
-    /// Which partitions `--describe` shows.
-    #[must_use]
-    pub const fn filter(&self) -> Filter {
-        Filter {
-            under_replicated: self.shown.under_replicated_partitions,
-            unavailable: self.shown.unavailable_partitions,
-            under_min_isr: self.shown.under_min_isr_partitions,
-        }
-    }
-}
-
-impl Action {
-    const fn flag(self) -> &'static str {
-        match self {
-            Self::Create => "--create",
-            Self::List => "--list",
-            Self::Describe => "--describe",
-            Self::Alter => "--alter",
-            Self::Delete => "--delete",
-        }
-    }
-
-    const fn needs_topic(self) -> bool {
-        matches!(self, Self::Create | Self::Alter | Self::Delete)
-    }
-}
-
 /// Reads `1:2,2:3`.
 fn parse_assignment(text: &str) -> Result<Assignment, String> {
     let broker = |id: &str| match parse::whole::<i32>(id.trim())? {
@@ -257,46 +163,21 @@ fn parse_assignment(text: &str) -> Result<Assignment, String> {
     text.split(',').map(partition).collect::<Result<_, _>>().map(Assignment)
 }
 
-/// Reads the address of a zookeeper, which is only used for its hosts; a path behind it is ignored (`/kafka`).
+/// Reads the addresses of a zookeeper, whose port is 2181 unless it stands there; a path behind them is ignored (`/kafka`).
 fn parse_zookeeper(text: &str) -> Result<Bootstrap, String> {
     let addresses = text.split_once('/').map_or(text, |(addresses, _)| addresses);
-    yak_cli::args::parse_bootstrap(addresses)
+    let mut zookeepers = yak_cli::args::parse_bootstrap(addresses)?;
+    for (address, text) in zookeepers.0.iter_mut().zip(addresses.split(',')) {
+        if address.port == DEFAULT_PORT && !text.trim().ends_with(&format!(":{DEFAULT_PORT}")) {
+            address.port = ZOOKEEPER_PORT;
+        }
+    }
+    Ok(zookeepers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn action(line: &str) -> Result<Action, String> {
-        let args = TopicsArgs::try_parse_from(format!("yak-topics {line}").split_whitespace()).unwrap();
-        args.action().map_err(|failure| failure.message)
-    }
-
-    #[test]
-    fn exactly_one_action() {
-        assert_eq!(action("--create --topic t"), Ok(Action::Create));
-        assert_eq!(action("--list"), Ok(Action::List));
-        assert_eq!(action("--describe"), Ok(Action::Describe));
-        assert_eq!(action("--delete --topic a --topic b,c"), Ok(Action::Delete));
-        let one = "exactly one of --create, --list, --describe, --alter, --delete is required";
-        assert_eq!(action(""), Err(one.to_owned()));
-        assert_eq!(action("--list --describe"), Err(one.to_owned()));
-    }
-
-    #[test]
-    fn a_flag_that_would_be_ignored_is_refused() {
-        for (line, message) in [
-            ("--create", "--create needs --topic"),
-            ("--alter --partitions 3", "--alter needs --topic"),
-            ("--list --partitions 3", "--partitions cannot be used with --list"),
-            ("--delete --topic t --if-not-exists", "--if-not-exists cannot be used with --delete"),
-            ("--alter --topic t --replication-factor 2", "--replication-factor cannot be used with --alter"),
-            ("--create --topic t --watch", "--watch cannot be used with --create"),
-            ("--list --topic t", "--topic cannot be used with --list"),
-        ] {
-            assert_eq!(action(line), Err(message.to_owned()), "{line}");
-        }
-    }
 
     #[test]
     fn assignments_and_zookeepers_are_read() {
@@ -305,15 +186,9 @@ mod tests {
         for text in ["", "1:", "a", "1:-2", "1,,2"] {
             assert!(parse_assignment(text).is_err(), "{text}");
         }
-        assert_eq!(parse_zookeeper("localhost:2181/kafka").unwrap().0[0].to_string(), "localhost:2181");
-    }
-
-    #[test]
-    fn invalid_names_say_why() {
-        let args = TopicsArgs::try_parse_from(["yak-topics", "--create", "--topic", "a b"]).unwrap();
-        assert_eq!(
-            args.topics().unwrap_err().message,
-            "--topic: topic name \"a b\" contains ' '; allowed are a-z A-Z 0-9 . _ -"
-        );
+        assert_eq!(parse_zookeeper("localhost:2182/kafka").unwrap().0[0].to_string(), "localhost:2182");
+        let without_port = parse_zookeeper("a,b:7").unwrap();
+        let both: Vec<String> = without_port.0.iter().map(ToString::to_string).collect();
+        assert_eq!(both, ["a:2181", "b:7"]);
     }
 }

@@ -1,12 +1,15 @@
-//! yak-topics: creates, lists, describes, alters and deletes topics.
+//! yak-topics: creates, lists, describes, alters and deletes topics, and has leaders elected.
 
+mod action;
 mod args;
 mod connect;
 pub mod describe;
+mod elect;
 mod run;
 mod show;
 
-pub use args::{Action, TopicsArgs};
+pub use action::Action;
+pub use args::TopicsArgs;
 use yak_cli::{Exit, Failure, OutputArgs, Session, Tool};
 
 impl Tool for TopicsArgs {

@@ -1,4 +1,4 @@
-//! The five actions. Each item is done or refused by itself; any refusal makes the exit code 1.
+//! The actions but for elections and what is only shown. Each item is done or refused by itself; any refusal makes the exit code 1.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -15,20 +15,23 @@ use yak_model::config::{topic_key, validate_topic_config};
 use yak_model::metadata::ConfigResource;
 use yak_model::{ErrorCode, TopicName};
 
-use super::args::{Action, TopicsArgs};
-use super::{connect, show};
+use super::action::Action;
+use super::args::TopicsArgs;
+use super::{connect, elect, show};
 
 /// Runs yak-topics.
-pub(super) async fn run(mut args: TopicsArgs, session: Session) -> Result<Exit, Failure> {
+pub(super) async fn run(args: TopicsArgs, session: Session) -> Result<Exit, Failure> {
     let action = args.action()?;
     let topics = args.topics()?;
     check_configs(&args, &session)?;
-    let (config, warning) = connect::plan(&mut args)?;
+    let (mut config, warning) = connect::plan(&args)?;
     if let Some(warning) = warning {
         session.console.warning(&warning);
     }
-    if let Some(note) = connect::zookeeper_note(&args, &config) {
-        session.console.note(&note);
+    if let Some(zookeepers) = connect::zookeeper(&args)? {
+        let asked = connect::brokers_of(zookeepers, &config);
+        config.bootstrap = session.interrupt.unless_raised(asked).await?;
+        session.console.note(&connect::note(&config));
     }
     let timeout = u32::try_from(config.request_timeout.as_millis()).unwrap_or(u32::MAX);
     let cluster = session.interrupt.unless_raised(Cluster::connect(config)).await?;
@@ -38,6 +41,9 @@ pub(super) async fn run(mut args: TopicsArgs, session: Session) -> Result<Exit, 
         Action::Create => session.interrupt.unless_raised(tool.create(&topics)).await,
         Action::Alter => session.interrupt.unless_raised(tool.alter(&topics)).await,
         Action::Delete => session.interrupt.unless_raised(tool.delete(&topics)).await,
+        Action::ElectPreferred | Action::ElectUnclean => {
+            session.interrupt.unless_raised(elect::run(&tool, action, &topics)).await
+        }
     }
 }
 
@@ -73,7 +79,7 @@ pub(crate) struct Tool {
     pub(crate) admin: Admin,
     pub(crate) session: Session,
     pub(crate) args: TopicsArgs,
-    timeout_ms: u32,
+    pub(super) timeout_ms: u32,
 }
 
 impl Tool {
@@ -182,7 +188,7 @@ impl Tool {
         let mut wanted = Vec::new();
         for topic in topics {
             match self.lookup(topic).await {
-                Ok(Some(found)) if self.confirm(&found).await => wanted.push(found.name),
+                Ok(Some(found)) if self.confirm_delete(&found).await => wanted.push(found.name),
                 Ok(Some(found)) => {
                     self.session.console.note(&format!("topic '{}' was not deleted", found.name));
                     exit = Exit::Failed;
@@ -209,14 +215,18 @@ impl Tool {
         Ok(exit)
     }
 
+    async fn confirm_delete(&self, topic: &TopicMetadata) -> bool {
+        let partitions = yak_cli::human::counted(topic.partitions.len() as u64, "partition");
+        self.confirm(&format!("delete topic '{}' ({partitions}) and all its records?", topic.name)).await
+    }
+
     /// Asks, if there is somebody to ask.
-    async fn confirm(&self, topic: &TopicMetadata) -> bool {
+    pub(super) async fn confirm(&self, question: &str) -> bool {
         let console = &self.session.console;
         if self.args.what.yes || !std::io::stdin().is_terminal() || !console.is_watched() {
             return true;
         }
-        let partitions = yak_cli::human::counted(topic.partitions.len() as u64, "partition");
-        console.prompt(&format!("delete topic '{}' ({partitions}) and all its records? [y/N] ", topic.name));
+        console.prompt(&format!("{question} [y/N] "));
         let answer = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
             std::io::stdin().read_line(&mut line).map(|_| line).unwrap_or_default()
@@ -226,7 +236,7 @@ impl Tool {
     }
 
     /// A topic that is named; `None` if it does not exist and that is no error.
-    async fn lookup(&self, topic: &TopicName) -> Result<Option<TopicMetadata>, Failure> {
+    pub(super) async fn lookup(&self, topic: &TopicName) -> Result<Option<TopicMetadata>, Failure> {
         let reply = self.admin.metadata(Some(vec![topic.clone()])).await?;
         match reply.topics.into_iter().next() {
             Some(Ok(found)) => Ok(Some(found)),
@@ -252,13 +262,13 @@ impl Tool {
         failure
     }
 
-    fn refuse(&self, refused: &Rejection, hint: Option<String>) -> Exit {
+    pub(super) fn refuse(&self, refused: &Rejection, hint: Option<String>) -> Exit {
         self.session.console.failure(&Failure::rejected(refused).maybe_hint(hint));
         Exit::Failed
     }
 
     /// One line on stdout, at once.
-    fn print(&self, line: &str) -> Result<(), Failure> {
+    pub(super) fn print(&self, line: &str) -> Result<(), Failure> {
         let mut output = yak_cli::Output::stdout();
         let printed = output.line(line).and_then(|()| output.flush());
         printed.or_else(yak_cli::OutputError::into_result)

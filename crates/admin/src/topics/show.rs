@@ -6,7 +6,7 @@ use yak_model::api::{ConfigEntry, ConfigSource, DescribeConfigs, TopicMetadata};
 use yak_model::metadata::ConfigResource;
 use yak_model::{ErrorCode, TopicName};
 
-use super::args::Action;
+use super::action::Action;
 use super::describe::{Description, to_json, write_lines};
 use super::run::{Tool, interval};
 use crate::watch::{self, Screen};

@@ -46,17 +46,23 @@ pub(super) static IDLE_KEYS: &[IdleKeys] = &[
         ],
     ),
     ignored(
+        "elections are the zookeeper's, which knows what is set on a topic: set it there",
+        &["unclean.leader.election.enable"],
+    ),
+    ignored(
+        "elections are the zookeeper's: set them in its file",
+        &["auto.leader.rebalance.enable", "leader.imbalance.check.interval.seconds"],
+    ),
+    ignored(
         "replication between brokers and its controller have no such setting yet",
         &[
             "alter.log.dirs.*",
-            "auto.leader.rebalance.enable",
             "broker.heartbeat.interval.ms",
             "broker.id.generation.enable",
             "broker.session.timeout.ms",
             "controlled.shutdown.*",
             "eligible.leader.replicas.enable",
             "inter.broker.protocol.version",
-            "leader.imbalance.check.interval.seconds",
             "leader.imbalance.per.broker.percentage",
             "log.dir.failure.timeout.ms",
             "num.replica.alter.log.dirs.threads",

@@ -224,13 +224,6 @@ static KEYS: &[ConfigKey] = &[
         "104857600",
         "The largest request.",
     ),
-    of_topic(
-        "unclean.leader.election.enable",
-        "unclean.leader.election.enable",
-        ConfigKind::Boolean,
-        "false",
-        "Whether a replica that may lack acknowledged records may lead when no other lives.",
-    ),
     key(
         "zookeeper.connect",
         ConfigKind::List,

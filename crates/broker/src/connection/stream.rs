@@ -62,7 +62,7 @@ impl TailStream {
                     let Some(chunk) = tailing.next().await? else { return Ok(StreamStep::End) };
                     let values = if tailing.json_values() { ValueStyle::Json } else { ValueStyle::Text };
                     self.batches.clear();
-                    tailing.load(&chunk, &mut self.batches)?;
+                    chunk.load(&mut self.batches)?;
                     let window = TailWindow {
                         from: chunk.from,
                         before: chunk.stop.unwrap_or(Offset::new(i64::MAX)),

@@ -70,8 +70,8 @@ pub(crate) trait Entry {
     /// The epoch of the leader that is meant. With one, it is meant for this broker.
     fn leader_epoch(&self) -> Option<LeaderEpoch>;
 
-    /// Is meant for the leader of this epoch from now on, if the operation has one.
-    fn meant_for(&mut self, leader_epoch: LeaderEpoch);
+    /// Is meant for the leader of this epoch from now on, if the operation has epochs, or for whoever leads.
+    fn meant_for(&mut self, leader_epoch: Option<LeaderEpoch>);
 }
 
 /// Whether some entry is not for this broker to answer.
@@ -96,8 +96,8 @@ macro_rules! entries {
                 self.leader_epoch
             }
 
-            fn meant_for(&mut self, leader_epoch: LeaderEpoch) {
-                self.leader_epoch = Some(leader_epoch);
+            fn meant_for(&mut self, leader_epoch: Option<LeaderEpoch>) {
+                self.leader_epoch = leader_epoch;
             }
         }
     )*};
@@ -114,7 +114,7 @@ impl Entry for DeleteRecordsEntry {
         None
     }
 
-    fn meant_for(&mut self, _leader_epoch: LeaderEpoch) {}
+    fn meant_for(&mut self, _leader_epoch: Option<LeaderEpoch>) {}
 }
 
 /// Records whose partition is chosen; [`super::produce`] makes no other.
@@ -127,7 +127,7 @@ impl Entry for ProduceEntry {
         self.leader_epoch
     }
 
-    fn meant_for(&mut self, leader_epoch: LeaderEpoch) {
-        self.leader_epoch = Some(leader_epoch);
+    fn meant_for(&mut self, leader_epoch: Option<LeaderEpoch>) {
+        self.leader_epoch = leader_epoch;
     }
 }

@@ -36,8 +36,8 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use self::entry::any_away;
-pub(crate) use self::fetch::fetch;
+pub(crate) use self::entry::{Leader, Place, any_away, place};
+pub(crate) use self::fetch::{Fetched, fetch, fetch_from};
 pub(crate) use self::offsets::{delete_records, list_offsets};
 pub(crate) use self::pool::Pool;
 pub(crate) use self::produce::{any_away as produces_away, produce};

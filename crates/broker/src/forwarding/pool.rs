@@ -81,6 +81,15 @@ impl Pool {
         Arc::clone(lanes.entry((broker, what_for)).or_insert_with(lane))
     }
 
+    /// How many links are in use.
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> usize {
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let most =
+            lanes.keys().map(|(_, what_for)| if *what_for == Use::Held { MAX_HELD } else { MAX_LINKS });
+        most.sum::<usize>() - lanes.values().map(|lane| lane.permits.available_permits()).sum::<usize>()
+    }
+
     /// How many links are idle.
     #[cfg(test)]
     pub(super) fn idle(&self) -> usize {

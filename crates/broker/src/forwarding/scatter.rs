@@ -115,6 +115,8 @@ async fn ask<F: Scattered>(
     let mut given_back: Placed<F::Entry> = Vec::new();
     for (at, mut entry) in entries {
         let place = if by_hand[at] {
+            // Who led when it was asked for before is of no interest.
+            entry.meant_for(None);
             place(broker, &image, entry.partition(), operation.read_from())
         } else {
             Place::Here
@@ -122,7 +124,7 @@ async fn ask<F: Scattered>(
         match place {
             Place::Here => here.push((at, entry)),
             Place::At(leader, epoch) => {
-                entry.meant_for(epoch);
+                entry.meant_for(Some(epoch));
                 away.entry(leader.id()).or_insert_with(|| (leader, Vec::new())).1.push((at, entry));
             }
             Place::Leaderless(rejection) => {

@@ -14,12 +14,14 @@ use crate::ops::topics::create;
 /// How long a client waits for a topic that its metadata request creates.
 const AUTO_CREATE_TIMEOUT_MS: u32 = 10_000;
 
-/// Answers with what this broker knows, after creating what may be created.
+/// Answers with what this broker knows, after creating what may be created. A broker that was stopped and goes on
+/// first learns what happened meanwhile; one whose zookeeper is away tells what it knew last.
 pub(crate) async fn metadata(
     broker: Arc<Broker>,
     request: Metadata,
 ) -> Result<Reply<MetadataReply>, Rejection> {
     at_most_entries(request.topics.as_ref().map_or(0, Vec::len))?;
+    broker.membership.settle().await;
     let mut created = BTreeMap::new();
     if let Some(topics) = &request.topics
         && request.allow_auto_create

@@ -15,6 +15,10 @@ use yak_model::{Offset, TopicId, TopicPartition};
 
 use super::{Hosted, Map, Partitions, put};
 
+/// After a crash so many bytes of replicated logs are read that a recovery point would spare: what others have, too, is
+/// better filled again now than found to be damaged when this broker leads. About a second's worth of reading.
+const CHECK_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// What was found at the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Opened {
@@ -36,6 +40,7 @@ impl Partitions {
         let mut found: BTreeMap<TopicPartition, Option<TopicId>> =
             self.directory.found().iter().map(|found| (found.partition.clone(), found.topic_id)).collect();
         let mut map = Map::new();
+        let mut budget = if self.directory.was_clean() { 0 } else { CHECK_BYTES };
         for topic in image.topics() {
             for record in topic.partitions().iter().filter(|record| self.hosts(record)) {
                 let id = TopicPartition::new(topic.name().clone(), record.partition);
@@ -43,6 +48,10 @@ impl Partitions {
                     found.get(&id).is_some_and(|topic_id| topic_id.is_none_or(|found| found == topic.id()));
                 if on_disk {
                     found.remove(&id);
+                    if record.wanted > 1 {
+                        // What cannot be looked at cannot be opened either, and is told of then.
+                        budget -= self.directory.check_whole(&id, budget).unwrap_or_default();
+                    }
                 }
                 if let Some(hosted) = self.open_one(topic, record, &id, on_disk)? {
                     match &hosted {

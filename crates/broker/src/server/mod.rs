@@ -37,8 +37,8 @@ use yak_zookeeper::Zookeeper;
 use crate::broker::Broker;
 use crate::config::Loaded;
 use crate::connection::Connections;
-use crate::replication;
 use crate::session::Session;
+use crate::{producer_ids, replication};
 
 /// How a broker process is run.
 #[derive(Debug)]
@@ -100,6 +100,9 @@ impl Server {
         let host = host(&broker);
         let retention = tokio::spawn(retention::run(Arc::clone(&broker), stopping.clone()));
         let replication = tokio::spawn(replication::run(Arc::clone(&broker), stopping.clone()));
+        // Where the zookeeper shares the process it is never away.
+        let ids_ahead = matches!(controller, Controller::Remote(_))
+            .then(|| tokio::spawn(producer_ids::keep_ahead(Arc::clone(&broker), stopping.clone())));
         let connections = Arc::new(Connections::new(Arc::clone(&broker)));
         let serving = tokio::spawn(listener.serve(connections, host.clone()));
         if let Some(path) = &ports_file {
@@ -118,7 +121,7 @@ impl Server {
         stopping.cancel();
         host.tracker.close();
         host.tracker.wait().await;
-        for task in [serving, retention, replication] {
+        for task in [serving, retention, replication].into_iter().chain(ids_ahead) {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker failed");
             }

@@ -2,14 +2,23 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use yak_core::partition::LEASE_MS;
 use yak_model::{MetadataIndex, ReplicationKey};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::replication::ReplicationKeys;
+
+/// A connection that was lost so long ago is not just being made anew: the zookeeper is away.
+const AWAY_MS: u64 = 300;
+/// Longest that anybody is kept waiting while it is not known whether the zookeeper is away.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How often that is looked at, while somebody waits.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Nothing was answered yet.
 const NEVER: u64 = u64::MAX;
@@ -32,6 +41,8 @@ pub(crate) struct Membership {
     lease_until_ms: AtomicU64,
     answered_ms: AtomicU64,
     connected: AtomicBool,
+    /// When the connection was lost last.
+    lost_ms: AtomicU64,
     keys: ReplicationKeys,
 }
 
@@ -44,6 +55,7 @@ impl Membership {
             lease_until_ms: AtomicU64::new(lease_until_ms),
             answered_ms: AtomicU64::new(NEVER),
             connected: AtomicBool::new(false),
+            lost_ms: AtomicU64::new(0),
             keys: ReplicationKeys::default(),
         }
     }
@@ -77,6 +89,21 @@ impl Membership {
     /// Whether the session's connection is open.
     pub(crate) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Waits, a second at most, as long as this process may have been stopped and not know it: no heartbeat counts any
+    /// more, and yet the zookeeper is not known to be away. What the broker knows of the cluster is either made current
+    /// within that time, or all that there is.
+    pub(crate) async fn settle(&self) {
+        let is_open = || {
+            let now_ms = self.now_ms();
+            let lost_for_ms = now_ms.saturating_sub(self.lost_ms.load(Ordering::Relaxed));
+            now_ms >= self.lease_until_ms() && (self.is_connected() || lost_for_ms < AWAY_MS)
+        };
+        let until = Instant::now() + SETTLE;
+        while is_open() && Instant::now() < until {
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The broker's partitions work by this index now.
@@ -133,6 +160,35 @@ impl Membership {
     /// The session's connection is lost.
     pub(super) fn lost(&self) {
         self.end_lease();
+        self.lost_ms.store(self.now_ms(), Ordering::Relaxed);
         self.connected.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether somebody who asks now has to wait.
+    async fn waits(membership: &Membership) -> bool {
+        tokio::time::timeout(LOOK_EVERY * 4, membership.settle()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn only_who_may_have_been_stopped_settles_first() {
+        assert!(!waits(&Membership::embedded(Clock::start())).await, "the zookeeper is in this process");
+        let membership = Membership::remote(Clock::start());
+        membership.opened(ReplicationKey::default());
+        assert!(waits(&membership).await, "connected, and no heartbeat counts");
+        membership.grant_lease(membership.now_ms());
+        assert!(!waits(&membership).await, "a heartbeat was answered");
+        membership.lost();
+        assert!(waits(&membership).await, "the connection may be made anew at once");
+        tokio::time::timeout(SETTLE, membership.settle()).await.expect("then the zookeeper is away");
+        assert!(!waits(&membership).await, "and what is known is told without waiting");
+        membership.opened(ReplicationKey::default());
+        let began = Instant::now();
+        membership.settle().await;
+        assert!(began.elapsed() >= SETTLE, "connected to one that says nothing: not longer than this");
     }
 }

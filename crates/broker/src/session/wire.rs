@@ -70,7 +70,8 @@ pub(super) fn encode(command: &Command, out: &mut BytesMut) -> Option<ReadAnswer
         Command::CreateCluster(_)
         | Command::RegisterBroker(_)
         | Command::UnfenceBroker(_)
-        | Command::FenceBroker(_) => return None,
+        | Command::FenceBroker(_)
+        | Command::RebalanceLeaders(_) => return None,
     })
 }
 

@@ -54,7 +54,8 @@ impl Cluster {
     }
 
     /// The same for the first time, patiently: until the request timeout, except where waiting is pointless
-    /// because the advertised name does not resolve. `None` if the broker leads nothing of the topic any more.
+    /// because the advertised name does not resolve. `None` as soon as the broker leads nothing of the topic any more,
+    /// also while it hangs: what is followed brings news meanwhile.
     pub(crate) async fn greet(
         &self,
         broker: BrokerId,
@@ -64,7 +65,11 @@ impl Cluster {
         let deadline = Instant::now() + self.config().request_timeout;
         let mut backoff = Backoff::new(self.config());
         loop {
-            let error = match self.connect_to(broker, role, vec![topic.clone()]).await {
+            let connected = tokio::select! {
+                connected = self.connect_to(broker, role, vec![topic.clone()]) => connected,
+                () = self.leads_nothing(broker, topic) => return Ok(None),
+            };
+            let error = match connected {
                 Ok(connection) => return Ok(Some(connection)),
                 Err(error) => error,
             };
@@ -81,6 +86,20 @@ impl Cluster {
             let leads = |topic: &TopicMetadata| topic.partitions.iter().any(|at| at.leader == Some(broker));
             if !found.topics.iter().flatten().any(leads) {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// Until it is known that the broker leads nothing of a topic.
+    async fn leads_nothing(&self, broker: BrokerId, topic: &TopicName) {
+        let mut news = self.news();
+        loop {
+            let known = self.known_topic(topic);
+            if known.is_some_and(|topic| topic.partitions.iter().all(|at| at.leader != Some(broker))) {
+                return;
+            }
+            if news.changed().await.is_err() {
+                return std::future::pending().await;
             }
         }
     }

@@ -49,6 +49,8 @@ struct Inner {
     /// Counts news.
     news: watch::Sender<u64>,
     is_subscribed: AtomicBool,
+    /// Why the subscription reached no broker at all, since its last round.
+    silence: Mutex<Option<ClientError>>,
     /// The task that hears the news.
     subscription: Mutex<Option<AbortHandle>>,
 }
@@ -84,10 +86,31 @@ impl Cluster {
                 followed: watch::Sender::default(),
                 news: watch::Sender::default(),
                 is_subscribed: AtomicBool::new(false),
+                silence: Mutex::default(),
                 subscription: Mutex::default(),
                 config,
             }),
         })
+    }
+
+    /// A cluster of which nothing is known and nobody is connected to.
+    #[cfg(test)]
+    pub(crate) fn out_of_reach(config: ClientConfig) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                cluster_id: ClusterId::default(),
+                cache: Mutex::new(Cache::default()),
+                answered: Mutex::new(config.bootstrap[0].clone()),
+                questions: tokio::sync::Mutex::new(None),
+                doubted: Mutex::default(),
+                followed: watch::Sender::default(),
+                news: watch::Sender::default(),
+                is_subscribed: AtomicBool::new(false),
+                silence: Mutex::default(),
+                subscription: Mutex::default(),
+                config,
+            }),
+        }
     }
 
     /// How this cluster is reached.

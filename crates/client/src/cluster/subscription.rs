@@ -9,7 +9,7 @@
 //! The task begins with the first topic that somebody follows, and ends with the cluster. A broker that does not
 //! know of subscriptions is left for another; while there is none, metadata is asked for when it is wanted or old.
 
-use std::sync::Weak;
+use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -41,8 +41,8 @@ enum Ended {
 /// Subscribes, and subscribes again elsewhere, for as long as the cluster is used.
 pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<TopicName>>) {
     let Some(mut backoff) = inner.upgrade().map(|inner| Backoff::new(&inner.config)) else { return };
-    // Who was listened to last, and how many have been tried in vain since.
-    let (mut last, mut in_vain): (Option<Address>, usize) = (None, 0);
+    // Who was listened to last, how many have been tried in vain since, and how many of them were not even reached.
+    let (mut last, mut in_vain, mut unreached): (Option<Address>, usize, usize) = (None, 0, 0);
     loop {
         let Some(cluster) = inner.upgrade().map(|inner| Cluster { inner }) else { return };
         let candidates = cluster.addresses(last.as_ref());
@@ -50,32 +50,36 @@ pub(super) async fn run(inner: Weak<Inner>, mut followed: watch::Receiver<Vec<To
         drop(cluster);
         let Some(address) = candidates.get(in_vain % candidates.len()) else { return };
         let begun = Instant::now();
-        let mut listening = Listening { inner: &inner, address, named: address.clone(), has_heard: false };
+        let mut listening =
+            Listening { inner: &inner, address, named: address.clone(), is_reached: false, has_heard: false };
         let ended = tokio::select! {
             ended = listening.listen(topics) => ended,
             changed = followed.changed() => if changed.is_ok() { Ended::MoreTopics } else { Ended::Unused },
         };
-        let Listening { named, has_heard, .. } = listening;
+        let Listening { named, is_reached, has_heard, .. } = listening;
         let Some(inner) = inner.upgrade() else { return };
         inner.is_subscribed.store(false, std::sync::atomic::Ordering::Relaxed);
-        drop(inner);
-        match ended {
+        let error = match ended {
             Ended::Unused => return,
             // The same broker will do again.
             Ended::MoreTopics => continue,
-            Ended::Lost(error) => {
-                tracing::info!(%address, %error, "no more news from a broker; asking another");
-            }
-        }
+            Ended::Lost(error) => error,
+        };
+        tracing::info!(%address, %error, "no more news from a broker; asking another");
         // (Who ends every subscription soon after its beginning is no use.)
         if has_heard && begun.elapsed() >= SILENCE {
             backoff.reset();
-            (last, in_vain) = (Some(named), 0);
+            (last, in_vain, unreached) = (Some(named), 0, 0);
             continue;
         }
         in_vain += 1;
+        unreached += usize::from(!is_reached);
         if in_vain >= candidates.len() {
-            in_vain = 0;
+            // (Somebody who is reached and does not know of subscriptions, or does not want them now, is no silence.)
+            if unreached == in_vain {
+                Cluster { inner }.fell_silent(error);
+            }
+            (in_vain, unreached) = (0, 0);
             sleep(backoff.next()).await;
         }
     }
@@ -86,6 +90,8 @@ struct Listening<'a> {
     address: &'a Address,
     /// What the cluster calls it, once that is known.
     named: Address,
+    /// It has said hello.
+    is_reached: bool,
     has_heard: bool,
 }
 
@@ -111,6 +117,7 @@ impl Listening<'_> {
         if connection.server().cluster_id != cluster_id {
             return Err(self.lost("it belongs to another cluster".to_owned()));
         }
+        self.is_reached = true;
         let broker_id = connection.server().broker_id;
         let (mut stream, mut lines, id) = connection.into_parts();
         let mut request = BytesMut::new();
@@ -159,7 +166,7 @@ impl Cluster {
         if !is_new {
             return;
         }
-        let mut task = self.inner.subscription.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut task = self.inner.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(tokio::task::AbortHandle::is_finished) {
             let followed = self.inner.followed.subscribe();
             let run = run(std::sync::Arc::downgrade(&self.inner), followed);
@@ -177,8 +184,20 @@ impl Cluster {
         self.inner.is_subscribed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Why no broker at all was reached in the subscription's last round; `None` if one was, or nobody subscribed.
+    pub(crate) fn silence(&self) -> Option<ClientError> {
+        self.inner.silence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// No broker can be reached. That is news.
+    fn fell_silent(&self, error: ClientError) {
+        *self.inner.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.inner.news.send_modify(|count| *count += 1);
+    }
+
     fn heard(&self, event: Option<&SubscriptionEvent>) {
         self.inner.is_subscribed.store(true, std::sync::atomic::Ordering::Relaxed);
+        *self.inner.silence.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(SubscriptionEvent::Metadata(metadata)) = event {
             self.cache(|cache| cache.take_in(metadata));
             self.inner.news.send_modify(|count| *count += 1);

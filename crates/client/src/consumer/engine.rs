@@ -117,9 +117,10 @@ impl Consumer {
     }
 
     /// Until a socket, a task or a deadline has something to do. Loses nothing when it is dropped.
-    pub(super) async fn wait(&mut self) {
-        let deadline = self.next_deadline();
-        let mut timer = pin!(sleep_until(deadline));
+    pub(super) async fn wait(&mut self, now: Instant) {
+        let deadline = self.next_deadline(now);
+        // Without a deadline the timer is never looked at.
+        let mut timer = pin!(sleep_until(deadline.unwrap_or(now)));
         // (Cloning only takes note of what was seen; the loop looks for itself.)
         let mut news = self.news.clone();
         let mut news = pin!(news.changed());
@@ -132,7 +133,8 @@ impl Consumer {
             }
             // Every one is asked, so that every one wakes this task.
             let any = self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0;
-            if any || timer.as_mut().poll(context).is_ready() { Poll::Ready(None) } else { Poll::Pending }
+            let is_due = deadline.is_some() && timer.as_mut().poll(context).is_ready();
+            if any || is_due { Poll::Ready(None) } else { Poll::Pending }
         })
         .await;
         match done {
@@ -142,8 +144,9 @@ impl Consumer {
         }
     }
 
-    fn next_deadline(&self) -> Instant {
-        let now = Instant::now();
+    /// When something is due although nothing happens, for one who has done everything that was due at `now`. `None`
+    /// while all depends on a task that is under way: a time that has passed would be due again and again.
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let links = self.links.values().filter_map(|link| link.asked.as_ref().map(|asked| asked.deadline));
         let partitions = self.partitions.iter().filter_map(|partition| partition.not_before);
         let redials =
@@ -153,14 +156,14 @@ impl Consumer {
             if self.refresh.is_wanted { self.refresh.not_before } else { old.max(self.refresh.not_before) };
         let refresh = (!self.refresh.is_under_way).then_some(refresh);
         let later = partitions.chain(redials).filter(|at| *at > now);
-        links.chain(later).chain(refresh).chain(self.outage.deadline()).min().unwrap_or(old)
+        links.chain(later).chain(refresh).chain(self.outage.deadline()).min()
     }
 
     fn done(&mut self, done: Done, now: Instant) {
         match done {
             Done::Connected(broker, Ok(connection)) => {
                 // It has answered; its next fetch may be held for long.
-                self.outage.ended();
+                self.outage_ended();
                 self.redials.remove(&broker);
                 self.links.insert(broker, Link::new(connection));
             }
@@ -183,6 +186,13 @@ impl Consumer {
             Done::Added(Ok(added)) => self.added(added),
             Done::Added(Err(error)) => tracing::warn!(%error, "cannot begin to read new partitions yet"),
             Done::Found(slot, generation, found) => self.found(slot, generation, found, now),
+        }
+    }
+
+    /// Somebody answered.
+    pub(super) fn outage_ended(&mut self) {
+        if self.outage.ended() {
+            self.ready.push_back((None, Event::Resumed));
         }
     }
 

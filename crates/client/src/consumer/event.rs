@@ -43,6 +43,8 @@ pub enum Event {
         /// What stands in the way.
         error: ClientError,
     },
+    /// Somebody has been reached again, after [`Event::Waiting`].
+    Resumed,
     /// A partition has come to its stop.
     Stopped {
         /// The partition.

@@ -41,9 +41,22 @@ impl Consumer {
 
     /// Takes in what the cluster's subscription heard, if it heard anything.
     pub(super) fn hear_news(&mut self, now: Instant) {
-        if self.news.has_changed().unwrap_or(false) {
-            self.news.mark_unchanged();
-            self.look_around(now);
+        if !self.news.has_changed().unwrap_or(false) {
+            return;
+        }
+        self.news.mark_unchanged();
+        match self.cluster.silence() {
+            Some(error) => {
+                self.is_silent = true;
+                self.outage.failed(error, now);
+            }
+            None => {
+                // A fetch that a broker held all the time would tell only later.
+                if std::mem::take(&mut self.is_silent) {
+                    self.outage_ended();
+                }
+                self.look_around(now);
+            }
         }
     }
 
@@ -136,13 +149,9 @@ impl Consumer {
         }
         partition.begin_anew();
         let source = partition.source;
-        let is_used = |broker: &BrokerId| {
-            self.partitions.iter().any(|partition| {
-                partition.source.or(partition.last_leader.map(|(leader, _)| leader)) == Some(*broker)
-            })
-        };
         // Whoever is asked no more may hang; nothing is waited for from there.
-        self.links.retain(|broker, _| is_used(broker));
+        let partitions = &self.partitions;
+        self.links.retain(|broker, _| is_used(partitions, *broker));
         if let Some(source) = source {
             self.release_held(source);
         }
@@ -206,4 +215,11 @@ impl Consumer {
             .filter(|(source, _)| !self.links.contains_key(source))
             .collect()
     }
+}
+
+/// Whether a broker is asked for one of the partitions, or would be if it had a leader.
+pub(super) fn is_used(partitions: &[Partition], broker: BrokerId) -> bool {
+    partitions
+        .iter()
+        .any(|partition| partition.source.or(partition.last_leader.map(|(leader, _)| leader)) == Some(broker))
 }

@@ -22,6 +22,8 @@ mod partition;
 mod reading;
 mod replies;
 mod start;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -63,6 +65,8 @@ pub struct Consumer {
     ready: VecDeque<(Option<(usize, u64)>, Event)>,
     failure: Option<ClientError>,
     outage: Outage,
+    /// The cluster's subscription reached nobody when it was last heard of.
+    is_silent: bool,
 }
 
 impl Consumer {
@@ -87,6 +91,7 @@ impl Consumer {
             news: cluster.news(),
             ready: VecDeque::new(),
             failure: None,
+            is_silent: false,
         })
     }
 
@@ -124,13 +129,15 @@ impl Consumer {
     /// cannot be reached.
     pub async fn assign(&mut self, assignments: &[Assignment]) -> Result<(), ClientError> {
         self.check_partitions(assignments).await?;
+        // News tells of a leader that hangs before waiting for it does.
+        let topics: Vec<_> = assignments.iter().map(|assignment| assignment.topic.clone()).collect();
+        self.cluster.follow(&topics);
         for mut partition in start::look_up(&self.cluster, assignments).await? {
             partition.is_leader_only = self.config.read_from == ReadFrom::Leader;
             partition.choose_source(&self.cluster);
             self.place(partition);
         }
         self.greet_sources().await?;
-        self.cluster.follow(&self.topics());
         Ok(())
     }
 
@@ -156,7 +163,7 @@ impl Consumer {
             self.look_after_outage(now)?;
             self.dispatch(now);
             if self.ready.is_empty() {
-                self.wait().await;
+                self.wait(now).await;
                 self.read(Instant::now());
             }
         }

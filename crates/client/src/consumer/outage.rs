@@ -35,9 +35,9 @@ impl Outage {
         }
     }
 
-    /// Somebody answered.
-    pub(super) fn ended(&mut self) {
-        self.current = None;
+    /// Somebody answered. True if it was said that nobody does.
+    pub(super) fn ended(&mut self) -> bool {
+        self.current.take().is_some_and(|ended| ended.is_said)
     }
 
     /// What is to be said now, once for each outage.
@@ -81,8 +81,10 @@ mod tests {
         assert_eq!((outage.check(at(999)), outage.deadline()), (Ok(None), Some(at(1000))));
         assert_eq!(outage.check(at(1000)), Ok(Some(ClientError::Closed)));
         assert_eq!((outage.check(at(1500)), outage.deadline()), (Ok(None), Some(at(3000))));
-        outage.ended();
+        assert!(outage.ended(), "it was said, so its end is worth a word too");
         assert_eq!(outage.check(at(9000)), Ok(None));
+        outage.failed(ClientError::Closed, at(9000));
+        assert!(!outage.ended(), "nobody heard of it");
         outage.failed(ClientError::Closed, at(9000));
         assert_eq!(outage.check(at(12_000)), Err(ClientError::Closed));
     }

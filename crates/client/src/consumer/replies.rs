@@ -8,6 +8,7 @@ use yak_model::{BrokerId, ErrorCode, Offset, TopicPartition};
 
 use super::engine::Done;
 use super::link::Link;
+use super::metadata::is_used;
 use super::partition::Partition;
 use super::reading::Fetching;
 use super::{Consumer, Event, OutOfRange};
@@ -21,7 +22,9 @@ impl Consumer {
         for broker in brokers {
             let Some(mut link) = self.links.remove(&broker) else { continue };
             match self.read_link(broker, &mut link, now) {
-                Ok(()) => _ = self.links.insert(broker, link),
+                Ok(()) if is_used(&self.partitions, broker) => _ = self.links.insert(broker, link),
+                // Its reply said that somebody else is to be asked.
+                Ok(()) => {}
                 Err(error) => {
                     tracing::info!(%broker, %error, "connection to a leader lost");
                     self.outage.failed(error, now);
@@ -58,7 +61,7 @@ impl Consumer {
         let fetching = Fetching { broker, config: &self.config, patience, now };
         let brought =
             fetching.read(link, &mut self.partitions, &line).map_err(|error| error.at(&link.address))?;
-        self.outage.ended();
+        self.outage_ended();
         for (slot, generation, chunk) in brought.chunks {
             self.ready.push_back((Some((slot, generation)), Event::Records(chunk)));
         }

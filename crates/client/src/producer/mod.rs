@@ -95,8 +95,9 @@ impl Producer {
         let missing = if self.config.create_topics { Missing::Create } else { Missing::Fail };
         let info = self.cluster.topic(topic, missing).await?;
         let max_batch_len = self.max_batch_len(topic).await?;
-        self.greet_leaders(&info).await?;
+        // News tells of a leader that hangs before waiting for it does.
         self.cluster.follow(std::slice::from_ref(topic));
+        self.greet_leaders(&info).await?;
         let handle = TopicHandle(self.topics.len());
         let shared_topic = {
             let mut state = self.shared.lock();

@@ -10,6 +10,7 @@ use yak_model::{ErrorCode, TopicName};
 use super::Draft;
 use super::command::Decide;
 use super::create_topics::{check_config, check_length};
+use super::fence_broker::change_partitions;
 use super::partition_change::PartitionChange;
 
 impl Decide for AlterConfigs {
@@ -52,7 +53,7 @@ fn alter(
         draft.push(MetadataRecord::Config { resource: resource.clone(), key, value });
     }
     if let ConfigResource::Topic(name) = &resource {
-        forget_eligible(draft, name);
+        settle(draft, name);
     }
     Ok(())
 }
@@ -99,13 +100,17 @@ fn check_topic_change(
     Ok(())
 }
 
-/// With a smaller minimum the ISR may have become large enough: then nobody is eligible any more.
-fn forget_eligible(draft: &mut Draft<'_>, name: &TopicName) {
-    let image = draft.image().clone();
-    let Some(topic) = image.topic(name) else { return };
-    for partition in topic.partitions() {
-        draft.push_partition(PartitionChange::new(topic, partition).finish());
-    }
+/// With a smaller minimum the ISR may have become large enough: then nobody is eligible any more. And a topic that would
+/// rather lose records than wait from now on waits no longer.
+fn settle(draft: &mut Draft<'_>, name: &TopicName) {
+    change_partitions(draft, |image, topic, partition| {
+        if topic.name() != name {
+            return None;
+        }
+        let mut change = PartitionChange::new(topic, partition);
+        change.elect(image);
+        change.finish()
+    });
 }
 
 fn describe(resource: &ConfigResource) -> String {

@@ -3,7 +3,7 @@
 use yak_model::TopicId;
 use yak_model::api::{self, CreatedTopic, Rejection};
 
-use super::{CreateCluster, CreateTopics, Draft, FenceBroker};
+use super::{CreateCluster, CreateTopics, Draft, FenceBroker, RebalanceLeaders};
 
 /// Something the controller decides, with the type of its reply: what a shell's `submit` takes.
 pub trait Operation: Into<Command> + Send {
@@ -92,6 +92,8 @@ commands! {
     AlterIsr(api::AlterIsr) -> api::AlterIsrReply;
     /// Leaders, elected on request.
     ElectLeaders(api::ElectLeaders) -> api::ElectLeadersReply;
+    /// Leadership back to preferred leaders; how many partitions.
+    RebalanceLeaders(RebalanceLeaders) -> usize;
     /// Producer ids for a broker to hand out.
     AllocateProducerIds(api::AllocateProducerIds) -> api::ProducerIdBlock;
 }

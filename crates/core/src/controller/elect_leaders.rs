@@ -46,7 +46,7 @@ fn elect(
     };
     let mut change = PartitionChange::new(topic, &before);
     let elected = match kind {
-        ElectionKind::Preferred => preferred(&before, partition, |broker| image.is_live(broker))?,
+        ElectionKind::Preferred => preferred(&before, |broker| image.is_live(broker))?,
         ElectionKind::Unclean => unclean(&before, partition, |broker| image.is_live(broker))?,
     };
     match kind {
@@ -65,11 +65,11 @@ fn elect(
 }
 
 /// The first replica, if leadership can be handed to it without a loss.
-fn preferred(
+pub(super) fn preferred(
     before: &PartitionRecord,
-    partition: &TopicPartition,
     is_live: impl Fn(BrokerId) -> bool,
 ) -> Result<BrokerId, Rejection> {
+    let partition = TopicPartition::new(before.topic.clone(), before.partition);
     let preferred = before.replicas.first().copied().expect("a partition has replicas");
     if before.leader == Some(preferred) {
         let message = format!("{partition}: broker {preferred} leads already");

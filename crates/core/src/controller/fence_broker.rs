@@ -6,7 +6,7 @@ use yak_model::{BrokerEpoch, BrokerId};
 
 use super::Draft;
 use super::command::Decide;
-use super::partition_change::PartitionChange;
+use super::partition_change::{PartitionChange, unclean_leader};
 use crate::image::{Image, Topic};
 
 /// Takes a broker out of every ISR that has another member, and gives what it led to the next in the queue.
@@ -48,15 +48,28 @@ pub(super) fn fence(draft: &mut Draft<'_>, broker_id: BrokerId, broker_epoch: Br
     });
 }
 
-/// Changes every partition for which `decide` has a new state.
+/// Changes every partition for which `decide` has a new state. A leader that may lack records is named in the cause.
 pub(super) fn change_partitions(
     draft: &mut Draft<'_>,
     decide: impl Fn(&Image, &Topic, &PartitionRecord) -> Option<PartitionRecord>,
 ) {
     let image = draft.image().clone();
+    let mut uncleanly = Vec::new();
     for topic in image.topics() {
         for partition in topic.partitions() {
-            draft.push_partition(decide(&image, topic, partition));
+            let changed = decide(&image, topic, partition);
+            let leader = changed.as_ref().and_then(|after| unclean_leader(partition, after));
+            uncleanly.extend(leader.map(|leader| (partition, leader)));
+            draft.push_partition(changed);
         }
     }
+    let Some((first, leader)) = uncleanly.first() else { return };
+    let others = match uncleanly.len() - 1 {
+        0 => String::new(),
+        more => format!(" and of {more} more"),
+    };
+    draft.because(format!(
+        "{}-{}: UNCLEAN election of {leader}{others} by unclean.leader.election.enable; records may be lost",
+        first.topic, first.partition
+    ));
 }

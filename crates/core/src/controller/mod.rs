@@ -33,6 +33,7 @@ mod heal;
 mod new_partitions;
 mod partition_change;
 mod placement;
+mod rebalance_leaders;
 mod register_broker;
 mod shutdown_broker;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use create_cluster::CreateCluster;
 pub use create_topics::CreateTopics;
 use draft::Draft;
 pub use fence_broker::FenceBroker;
+pub use rebalance_leaders::RebalanceLeaders;
 use yak_model::api::Rejection;
 use yak_model::config::FlushMode;
 use yak_model::metadata::{JournalLine, MetadataRecord};

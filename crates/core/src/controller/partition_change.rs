@@ -22,12 +22,15 @@ pub(super) struct PartitionChange<'a> {
     before: &'a PartitionRecord,
     after: PartitionRecord,
     min_isr: usize,
+    /// `unclean.leader.election.enable` of the topic.
+    may_lose_records: bool,
 }
 
 impl<'a> PartitionChange<'a> {
     pub(super) fn new(topic: &Topic, before: &'a PartitionRecord) -> Self {
         let min_isr = effective_min_isr(topic.min_insync_replicas(), before.wanted);
-        Self { before, after: before.clone(), min_isr }
+        let may_lose_records = topic.unclean_leader_election();
+        Self { before, after: before.clone(), min_isr, may_lose_records }
     }
 
     /// The broker cannot lead for now. It leaves the ISR, unless it is its last member.
@@ -55,7 +58,8 @@ impl<'a> PartitionChange<'a> {
         self.depose(broker);
     }
 
-    /// Finds a leader if there is none: the live head of the ISR queue, else the first live eligible replica.
+    /// Finds a leader if there is none: the live head of the ISR queue, else the first live eligible replica; where the
+    /// topic would rather lose records than wait, else the first live replica.
     pub(super) fn elect(&mut self, image: &Image) {
         if self.after.leader.is_some() {
             return;
@@ -72,7 +76,9 @@ impl<'a> PartitionChange<'a> {
                 self.set_directory(elected, broker.directory());
             }
         } else {
-            return;
+            let others = self.after.replicas.iter().copied();
+            let Some(broker) = others.filter(|_| self.may_lose_records).find(live) else { return };
+            return self.elect_uncleanly(image, broker);
         }
         self.after.leader = self.after.in_sync_replicas.first().copied();
     }
@@ -168,6 +174,14 @@ impl<'a> PartitionChange<'a> {
             *known = directory;
         }
     }
+}
+
+/// The leader that a change brought although it may lack records.
+pub(super) fn unclean_leader(before: &PartitionRecord, after: &PartitionRecord) -> Option<BrokerId> {
+    let has_all = |leader: &BrokerId| {
+        before.in_sync_replicas.iter().chain(&before.eligible_leader_replicas).any(|id| id == leader)
+    };
+    after.leader.filter(|leader| before.leader != Some(*leader) && !has_all(leader))
 }
 
 /// Asserts the invariants of a record, new or changed.

@@ -12,6 +12,8 @@ use super::ConfigMap;
 pub(crate) const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 /// Key of what an acknowledgement means.
 pub(crate) const FLUSH: &str = "flush";
+/// Key of whether a replica that may lack records may lead.
+const UNCLEAN_LEADER_ELECTION: &str = "unclean.leader.election.enable";
 
 /// A topic. Cheap to clone but for its overrides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +91,12 @@ impl Topic {
             .and_then(ConfigValue::as_number)
             .and_then(|number| number.try_into().ok())
             .unwrap_or(1)
+    }
+
+    /// `unclean.leader.election.enable` as set on the topic, else false.
+    #[must_use]
+    pub fn unclean_leader_election(&self) -> bool {
+        self.value(UNCLEAN_LEADER_ELECTION).as_ref().and_then(ConfigValue::as_boolean).unwrap_or(false)
     }
 
     /// A value set on the topic, read as every reader of configuration reads it.

@@ -93,7 +93,7 @@ impl<L: ReplicaLog> Replica<L> {
         }
         self.heard(fetch)?;
         self.advance_high_watermark();
-        self.propose_larger_isr();
+        self.propose_larger_isr(fetch.broker_id);
         Ok(FollowerAnswer::Send(FetchBound { high_watermark: self.high_watermark, ..bound }))
     }
 

@@ -15,7 +15,8 @@
 //! - INV-8: while it is pending, its members count for the high watermark beside those of the committed ISR.
 //! - INV-6: a replica is proposed only when what counts of its log, fetched in this epoch, has reached both the high
 //!   watermark and the start of the epoch. (The high watermark alone does not do: with an ISR below the minimum it
-//!   stands still behind the epoch's start. Nor does the epoch's start alone.)
+//!   stands still behind the epoch's start. Nor does the epoch's start alone.) It is proposed when it fetches, so that
+//!   one that died is not, however much it had.
 
 use yak_model::api::IsrProposal;
 use yak_model::{BrokerEpoch, BrokerId, ErrorCode, PartitionEpoch};
@@ -43,10 +44,17 @@ impl Pending {
 }
 
 impl Leader {
-    /// The followers that are in the ISR or have caught up, if that is more than the ISR.
-    fn larger_isr(&self, now_ms: u64, needed: yak_model::Offset) -> Option<Vec<(BrokerId, BrokerEpoch)>> {
+    /// The ISR and the follower that has just fetched, if it is not in there and has caught up. Only that one: of the
+    /// others it is not known whether they live, and the controller would refuse a dead one as often as it is proposed.
+    fn larger_isr(
+        &self,
+        now_ms: u64,
+        needed: yak_model::Offset,
+        fetched: BrokerId,
+    ) -> Option<Vec<(BrokerId, BrokerEpoch)>> {
         let joins = |follower: &super::leader::Progress| {
-            follower.broker_epoch.is_some()
+            follower.broker_id == fetched
+                && follower.broker_epoch.is_some()
                 && follower.end.is_some_and(|end| end >= needed)
                 && follower.not_before_ms <= now_ms
         };
@@ -110,14 +118,14 @@ impl<L: ReplicaLog> Replica<L> {
         }
     }
 
-    /// Proposes whoever has caught up.
-    pub(super) fn propose_larger_isr(&mut self) {
+    /// Proposes a follower that has just fetched, if it has caught up.
+    pub(super) fn propose_larger_isr(&mut self, fetched: BrokerId) {
         let (now_ms, high_watermark) = (self.now_ms, self.high_watermark);
         let RoleState::Leader(leader) = &self.role else { return };
         if leader.pending.is_some() || self.failed.is_some() {
             return;
         }
-        if let Some(members) = leader.larger_isr(now_ms, high_watermark.max(leader.epoch_start)) {
+        if let Some(members) = leader.larger_isr(now_ms, high_watermark.max(leader.epoch_start), fetched) {
             self.propose(members);
         }
     }

@@ -11,7 +11,7 @@ use crate::dir::EntryKind;
 use crate::error::{LogError, OpenError, StorageFailure};
 use crate::log::{Identity, Log};
 use crate::recovery::{Evidence, OnDamage, RecoverError, RecoveryReport, damage_of, recover};
-use crate::segment::LookupError;
+use crate::segment::{LookupError, names};
 use crate::sync::lock;
 
 const DELETE_SUFFIX: &str = "-delete";
@@ -96,6 +96,29 @@ impl LogDirectory {
             Err(_) => _ = lock(&self.unchecked).insert(partition.clone()),
         }
         opened
+    }
+
+    /// Has the whole log of a partition checked when it is opened, and not only what lies above the recovery point, if
+    /// its segments have at most `most` bytes. How many they have; 0 if it is not to be.
+    ///
+    /// After a clean shutdown nothing is checked all the same.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn check_whole(&self, partition: &TopicPartition, most: u64) -> Result<u64, StorageFailure> {
+        let (disk, dir) = (&self.core.disk, PathBuf::from(partition.to_string()));
+        let mut bytes = 0;
+        for entry in disk.look("list", &dir, disk.dir().list(&dir))? {
+            if let Some((_, names::LOG)) = names::parse(&entry.name) {
+                let path = dir.join(&entry.name);
+                bytes += disk.look("look at", &path, disk.dir().metadata(&path))?.len;
+            }
+        }
+        if bytes > most {
+            return Ok(0);
+        }
+        self.core.stored().forget_recovery_point(partition);
+        Ok(bytes)
     }
 
     /// Partitions that are damaged or could not be opened, and, if the directory was not closed cleanly, those

@@ -85,6 +85,12 @@ impl Stored {
         Ok(())
     }
 
+    /// Has the whole log checked when it is opened: the recovery point is not believed. It is written again with the
+    /// next checkpoint.
+    pub(crate) fn forget_recovery_point(&mut self, partition: &TopicPartition) {
+        self.content[Which::RecoveryPoint as usize].remove(partition);
+    }
+
     /// Forgets a partition.
     pub(crate) fn remove(&mut self, disk: &Disk, partition: &TopicPartition) -> Result<(), StorageFailure> {
         for which in ALL {

@@ -9,7 +9,7 @@
 //!
 //! Requests that come while a round runs share the next one. A round syncs each dirty file when they are few
 //! and the whole file system with one call when they are many, unless that call was slow lately (other
-//! people's dirty pages). Nothing is polled: the thread sleeps without a timer while everything is durable
+//! people's dirty pages) and one by one they would take less. Nothing is polled: the thread sleeps without a timer while everything is durable
 //! and checkpointed. The first failure is final; nothing is reported durable after it.
 
 mod checkpoints;

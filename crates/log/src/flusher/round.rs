@@ -14,14 +14,31 @@ use crate::sync::lock;
 const FEW: usize = 8;
 /// A sync of the whole file system that takes longer meets other people's dirty pages...
 const SLOW: Duration = Duration::from_millis(50);
-/// ...and is not tried again for so long.
+/// ...and is not tried again for so long, unless the files are so many that one by one they would take longer.
 const BACK_OFF: Duration = Duration::from_secs(60);
+/// What the sync of one file takes on a disk in a good mood; how long it really takes is seen.
+const EACH: Duration = Duration::from_micros(300);
 
 /// What rounds remember of each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RoundState {
-    one_by_one_until: Duration,
+    /// How long the whole file system took when it was slow, and until when that is held against it.
+    slow: Option<Slow>,
+    /// How long one file took in the last round that synced them one by one.
+    each: Duration,
     cannot_sync_all: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slow {
+    took: Duration,
+    until: Duration,
+}
+
+impl Default for RoundState {
+    fn default() -> Self {
+        Self { slow: None, each: EACH, cannot_sync_all: false }
+    }
 }
 
 /// What one log had when the round began.
@@ -56,7 +73,7 @@ impl RoundState {
 
     fn sync(&mut self, core: &Core, files: &[DirtyFile]) -> Result<(), StorageFailure> {
         let now = core.elapsed();
-        if files.len() > FEW && !self.cannot_sync_all && now >= self.one_by_one_until {
+        if self.prefers_all(files.len(), now) {
             let synced = {
                 let _busy = core.disk.busy.begin();
                 core.disk.dir().sync_all()
@@ -65,22 +82,37 @@ impl RoundState {
                 Err(error) if error.kind() == std::io::ErrorKind::Unsupported => self.cannot_sync_all = true,
                 result => {
                     core.disk.change("sync", std::path::Path::new(""), result)?;
-                    let took = core.elapsed().saturating_sub(now);
-                    if took > SLOW {
-                        tracing::info!(
-                            ?took,
-                            "syncing the file system was slow: one file at a time for a while"
-                        );
-                        self.one_by_one_until = now + BACK_OFF;
-                    }
+                    self.synced_all(now, core.elapsed().saturating_sub(now));
                     return Ok(());
                 }
             }
         }
-        files.iter().try_for_each(|file| {
+        for file in files {
             let _busy = core.disk.busy.begin();
-            file.sync(&core.disk)
-        })
+            file.sync(&core.disk)?;
+        }
+        self.synced_each(files.len(), core.elapsed().saturating_sub(now));
+        Ok(())
+    }
+
+    /// Whether the whole file system is to be synced for so many files.
+    fn prefers_all(&self, files: usize, now: Duration) -> bool {
+        let one_by_one = self.each.saturating_mul(u32::try_from(files).unwrap_or(u32::MAX));
+        let is_cheaper = self.slow.is_none_or(|slow| now >= slow.until || one_by_one > slow.took);
+        files > FEW && !self.cannot_sync_all && is_cheaper
+    }
+
+    fn synced_all(&mut self, began: Duration, took: Duration) {
+        if took > SLOW && self.slow.is_none() {
+            tracing::info!(?took, "syncing the file system was slow: few files one at a time for a while");
+        }
+        self.slow = (took > SLOW).then_some(Slow { took, until: began + BACK_OFF });
+    }
+
+    fn synced_each(&mut self, files: usize, took: Duration) {
+        if let Some(each) = u32::try_from(files).ok().and_then(|files| took.checked_div(files)) {
+            self.each = each;
+        }
     }
 }
 
@@ -121,5 +153,33 @@ impl Target {
         if let Some(observer) = self.log.observer() {
             observer.durable(self.end);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn few_files_are_synced_one_by_one_and_many_together() {
+        let state = RoundState::default();
+        assert!(!state.prefers_all(FEW, MS(0)));
+        assert!(state.prefers_all(FEW + 1, MS(0)));
+    }
+
+    #[test]
+    fn after_a_slow_sync_together_only_what_would_take_longer_one_by_one() {
+        let mut state = RoundState::default();
+        state.synced_all(MS(1_000), MS(90));
+        assert!(!state.prefers_all(300, MS(2_000)), "300 at 0.3 ms");
+        assert!(state.prefers_all(301, MS(2_000)));
+        state.synced_each(10, MS(30));
+        assert!(!state.prefers_all(30, MS(2_000)), "30 at 3 ms");
+        assert!(state.prefers_all(31, MS(2_000)));
+        assert!(state.prefers_all(FEW + 1, MS(61_000)), "a minute later");
+        state.synced_all(MS(2_000), MS(50));
+        assert!(state.prefers_all(FEW + 1, MS(2_000)), "it is fast again");
     }
 }

@@ -1,6 +1,6 @@
 //! What brokers ask of the controller, at the zookeeper's port: a session, changes of the ISR, elections.
 
-use super::{CreateTopics, Register, Rejection};
+use super::{CreateTopics, ElectionStatus, Register, Rejection};
 use crate::metadata::PartitionRecord;
 use crate::{
     BrokerEpoch, BrokerId, ClusterId, DirectoryId, IncarnationId, LeaderEpoch, MetadataIndex, PartitionEpoch,
@@ -276,6 +276,8 @@ pub struct ZookeeperReport {
     pub brokers: Vec<SessionReport>,
     /// Partitions without a leader.
     pub leaderless: Vec<PartitionRecord>,
+    /// The last elections of its newest journal file, newest last.
+    pub elections: Vec<ElectionStatus>,
 }
 
 /// A broker as the zookeeper sees it.

@@ -224,7 +224,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "unclean.leader.election.enable",
         ConfigKind::Boolean,
         "false",
-        "Whether a replica that may lack acknowledged records may lead when no other lives.",
+        "Whether a replica that may lack acknowledged records leads at once when no other lives; the journal says so.",
     ),
 ];
 

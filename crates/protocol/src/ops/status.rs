@@ -118,7 +118,8 @@ fn read_position(fields: &mut Fields<'_, '_>) -> Result<PartitionPosition, Probl
     })
 }
 
-fn read_election(fields: &mut Fields<'_, '_>) -> Result<ElectionStatus, Problem> {
+/// Reads an election, as brokers and zookeepers tell it.
+pub(crate) fn read_election(fields: &mut Fields<'_, '_>) -> Result<ElectionStatus, Problem> {
     Ok(ElectionStatus {
         time: TimestampMs::new(fields.required("time", |node| node.number(-1, i64::MAX))?),
         topic: shared::topic(fields)?,
@@ -189,7 +190,8 @@ fn write_client(object: &mut ObjectWriter<'_>, client: &ClientStatus) {
     });
 }
 
-fn write_election(object: &mut ObjectWriter<'_>, election: &ElectionStatus) {
+/// Writes an election.
+pub(crate) fn write_election(object: &mut ObjectWriter<'_>, election: &ElectionStatus) {
     object.field("time", &election.time.get());
     shared::write_partition(object, &election.topic, election.partition);
     object.field("from", &election.from.map(BrokerId::get));

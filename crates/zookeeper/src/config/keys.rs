@@ -12,6 +12,13 @@ const MIN_SESSION_MS: i64 = 600;
 
 static KEYS: &[ConfigKey] = &[
     key(
+        "auto.leader.rebalance.enable",
+        ConfigKind::Boolean,
+        "false",
+        "Whether leadership goes back by itself to the preferred leader, the first of the replicas, once that one is in \
+         sync again (Kafka's default is true).",
+    ),
+    key(
         "clientPort",
         ConfigKind::Whole { min: 0, max: 65_535 },
         "2181",
@@ -41,6 +48,12 @@ static KEYS: &[ConfigKey] = &[
         COUNT,
         "20000",
         "How many lines a journal file has before the next one is begun from an image.",
+    ),
+    key(
+        "leader.imbalance.check.interval.seconds",
+        ConfigKind::Whole { min: 1, max: i32::MAX as i64 },
+        "300",
+        "How often auto.leader.rebalance.enable looks.",
     ),
     key(
         "listeners",

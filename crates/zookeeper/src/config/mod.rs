@@ -4,6 +4,7 @@
 mod keys;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use keys::ZOOKEEPER_KEYS;
 use yak_core::controller::ControllerConfig;
@@ -105,6 +106,12 @@ fn options(settings: &Settings, listener: Endpoint) -> ServerOptions {
             grace_ms: settings.number("session.disconnect.grace.ms"),
             ..SessionConfig::default()
         },
+        rebalance: settings
+            .get("auto.leader.rebalance.enable")
+            .value
+            .as_boolean()
+            .unwrap_or(false)
+            .then(|| Duration::from_secs(settings.number("leader.imbalance.check.interval.seconds"))),
         secret: settings.secret("cluster.secret"),
         max_connections: settings.number("max.connections"),
         max_connections_per_ip: settings.number("max.connections.per.ip"),
@@ -135,6 +142,16 @@ mod tests {
         assert_eq!(options.limits.lines, JournalLimits::default().lines);
         assert_eq!(options.limits.bytes, JournalLimits::default().bytes);
         assert_eq!(options.limits.history_bytes, JournalLimits::default().history_bytes);
+    }
+
+    #[test]
+    fn leaders_are_rebalanced_only_if_that_is_asked_for() {
+        let of = |arguments: &str| read(arguments, &[]).unwrap().options.rebalance;
+        assert_eq!(of(""), None);
+        let on = "--override auto.leader.rebalance.enable=true";
+        assert_eq!(of(on), Some(Duration::from_secs(300)));
+        let often = format!("{on} --override leader.imbalance.check.interval.seconds=2");
+        assert_eq!(of(&often), Some(Duration::from_secs(2)));
     }
 
     #[test]

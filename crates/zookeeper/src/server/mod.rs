@@ -22,6 +22,7 @@ mod connection;
 mod desk;
 mod key;
 mod look;
+mod rebalance;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -70,6 +71,8 @@ pub struct ServerOptions {
     pub options: Options,
     /// How long what is waited for.
     pub sessions: SessionConfig,
+    /// How often leadership goes back to preferred leaders that are in sync; `None` is never.
+    pub rebalance: Option<Duration>,
     /// What whoever registers must show.
     pub secret: Option<String>,
     /// Most connections.
@@ -146,6 +149,7 @@ pub struct Server {
     listener: Listener,
     desk: Arc<Desk>,
     feed: Arc<Feed>,
+    rebalance: Option<Duration>,
 }
 
 impl Server {
@@ -166,7 +170,7 @@ impl Server {
 
     /// The same in a directory that is there, whatever it is.
     fn start_in(dir: Arc<dyn Dir>, options: ServerOptions) -> Result<Self, ServeError> {
-        let ServerOptions { host, port, data, options: journal, sessions, secret, .. } = options;
+        let ServerOptions { host, port, data, options: journal, sessions, rebalance, secret, .. } = options;
         let journal =
             Options { folder: PathBuf::new(), feed_bytes: FEED_BYTES, tell_changes: true, ..journal };
         let at_data = |reason| ServeError::Directory { path: data, reason };
@@ -181,7 +185,7 @@ impl Server {
         let feed = zookeeper.feed();
         let terms = Terms { sessions, key, secret };
         let desk = Arc::new(Desk::new(zookeeper.handle(), terms));
-        Ok(Self { zookeeper, runtime, listener, desk, feed })
+        Ok(Self { zookeeper, runtime, listener, desk, feed, rebalance })
     }
 
     /// Where it listens.
@@ -201,7 +205,7 @@ impl Server {
     /// # Errors
     /// The journal's thread did not end in order.
     pub fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
-        let Self { zookeeper, runtime, listener, desk, feed } = self;
+        let Self { zookeeper, runtime, listener, desk, feed, rebalance } = self;
         let tracker = TaskTracker::new();
         let host = Host {
             limits: Arc::new(ConnectionLimits {
@@ -215,6 +219,8 @@ impl Server {
         let handle = zookeeper.handle();
         runtime.block_on(async {
             let judging = tokio::spawn(Arc::clone(&desk).run());
+            let rebalancing =
+                rebalance.map(|interval| tokio::spawn(rebalance::run(Arc::clone(&desk), interval)));
             let connections = Arc::new(Connections { desk, feed });
             tokio::select! {
                 () = listener.serve(connections, host) => {}
@@ -226,6 +232,7 @@ impl Server {
                 tracing::debug!("connections were cut");
             }
             judging.abort();
+            rebalancing.inspect(tokio::task::JoinHandle::abort);
         });
         // A name that is being resolved is not waited for.
         runtime.shutdown_background();

@@ -7,7 +7,7 @@ use crate::whole;
 #[test]
 fn all_brokers_killed_at_once_come_back_with_everything() {
     let _turn = turn();
-    let mut run = Run::start(Setup::new("all-at-once", 4));
+    let mut run = Run::start(Setup::new("all-at-once", 4).one_from_the_page_cache());
     for round in 0..4 {
         run.wait_acknowledged(200);
         let with_zookeeper = round % 2 == 1;

@@ -1,12 +1,12 @@
 //! The checker sees: what is acknowledged by a leader alone is lost with it, and that is found.
 
-use yak_test_failover::{Acks, Run, Setup, Topic, turn};
+use yak_test_failover::{Acks, Flush, Run, Setup, Topic, turn};
 use yak_test_history::Class;
 
 #[test]
 fn acks_1_with_stopped_followers_loses_records_and_the_checker_says_so() {
     let _turn = turn();
-    let topics = vec![Topic { name: "one".to_owned(), partitions: 1 }];
+    let topics = vec![Topic { name: "one".to_owned(), partitions: 1, flush: Flush::Sync }];
     let mut run = Run::start(Setup { acks: Acks::One, topics, rate: 2_000, ..Setup::new("blind", 13) });
     for _ in 0..3 {
         let view = run.until("a leader", |run| run.partition("one", 0).filter(|view| view.leader.is_some()));

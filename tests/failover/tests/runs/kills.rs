@@ -37,7 +37,7 @@ fn kills_and_stops_of_leaders_lose_repeat_and_change_nothing() {
     let (scale, first_seed) = (scale(), setting("YAK_FAILOVER_SEED", 1));
     let mut totals = Totals::default();
     for seed in first_seed..first_seed + scale.runs {
-        let mut run = Run::start(Setup::new("kills", seed).rate(scale.rate));
+        let mut run = Run::start(Setup::new("kills", seed).one_from_the_page_cache().rate(scale.rate));
         run.play(&Plan::by_seed(seed, scale.kills, scale.stops, &scale.pause));
         totals += whole(&format!("kills, seed {seed}"), &run.finish());
     }

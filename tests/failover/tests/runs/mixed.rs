@@ -14,7 +14,7 @@ fn faults_of_every_kind_lose_repeat_and_change_nothing() {
     let (runs, first_seed) = (setting("YAK_FAILOVER_MIXED", 1), setting("YAK_FAILOVER_SEED", 1));
     let mut totals = Totals::default();
     for seed in first_seed..first_seed + runs {
-        let setup = Setup::new("mixed", seed);
+        let setup = Setup::new("mixed", seed).one_from_the_page_cache();
         let mut in_network = None;
         let there = Network::with(3, |network| {
             in_network = Some(play(Run::in_network(setup.clone(), network), seed, true));

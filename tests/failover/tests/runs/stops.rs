@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use yak_test_failover::{Run, Setup, Topic, Victim, leaders, turn};
+use yak_test_failover::{Flush, Run, Setup, Topic, Victim, leaders, turn};
 
 use crate::whole;
 
@@ -40,7 +40,7 @@ fn a_leader_that_hangs_is_replaced_by_the_next_in_the_queue_and_follows_when_it_
 #[test]
 fn a_follower_that_dies_leaves_the_list_and_no_leader_moves() {
     let _turn = turn();
-    let topics = vec![Topic { name: "one".to_owned(), partitions: 1 }];
+    let topics = vec![Topic { name: "one".to_owned(), partitions: 1, flush: Flush::Sync }];
     let mut run = Run::start(Setup { topics, ..Setup::new("followers", 14) });
     let before = leaders(&run.cluster().zookeeper_data());
     let leader = run.choose(Victim::Leader);

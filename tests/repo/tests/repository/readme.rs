@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use yak_test_repo::{program_directory, programs, read, root};
 
 /// Programs of the system that README may use besides our own.
-const SYSTEM: &[&str] =
-    &["cargo", "cat", "cd", "cmp", "echo", "export", "git", "jq", "kill", "ls", "nc", "printf", "seq"];
+const SYSTEM: &[&str] = &[
+    "cargo", "cat", "cd", "cmp", "echo", "export", "git", "jq", "kill", "ls", "nc", "printf", "seq", "tail",
+];
 
 /// The command lines in README's `sh` blocks, continued lines joined, comments and prompts taken off.
 fn commands() -> Result<Vec<String>> {

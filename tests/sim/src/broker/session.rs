@@ -33,6 +33,11 @@ impl Broker {
         }
     }
 
+    /// Whether its process has not registered yet: the session there is, if any, is that of the dead one before.
+    pub fn is_newcomer(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !matches!(process.stage, Stage::Member { .. }))
+    }
+
     pub(super) fn tick_session(&mut self, world: &mut World) {
         let now_us = world.now_us;
         let Some(process) = &mut self.process else { return };

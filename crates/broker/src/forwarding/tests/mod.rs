@@ -2,6 +2,7 @@
 
 mod leaders;
 mod limits;
+mod tail;
 
 use std::sync::Arc;
 

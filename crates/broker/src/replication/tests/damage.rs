@@ -24,14 +24,6 @@ fn flip(path: &Path, value: &str) {
     std::fs::write(path, bytes).expect("written");
 }
 
-/// What was checkpointed is not checked at a start: here nothing was, however long a test took.
-fn forget_checkpoint(rig: &Rig, id: i32) {
-    let path = rig.path(id).join("recovery-point-offset-checkpoint");
-    if path.exists() {
-        std::fs::remove_file(path).expect("removed");
-    }
-}
-
 fn names(rig: &Rig, id: i32, within: &str) -> Vec<String> {
     let entries = std::fs::read_dir(rig.path(id).join(within)).expect("a directory");
     entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect()
@@ -57,11 +49,12 @@ async fn comes_back(leads: bool, damage: impl Fn(&Rig, i32)) -> Rig {
     let node = nodes.remove(at);
     let id = node.broker.id().get();
     rig.fence(&node).await;
+    // What is damaged lies below the recovery point.
+    node.broker.directory.checkpoint().expect("written");
     node.crash().await;
     until("two are in sync", || rig.record(0).in_sync_replicas.len() == 2).await;
     let leader = rig.leader(0).await;
     fill(by_id(&nodes, leader), 120, 30).await;
-    forget_checkpoint(&rig, id);
     damage(&rig, id);
     let back = rig.start(id).await;
     until("it is in sync again", || {
@@ -147,7 +140,6 @@ async fn sole_member(min_insync_replicas: &str) -> (Rig, i32, i32) {
     rig.fence(&last).await;
     last.crash().await;
     assert_eq!(numbers(&rig.record(0).in_sync_replicas), [sole], "it alone is known to have everything");
-    forget_checkpoint(&rig, sole);
     flip(&segment(&rig, sole), "record 7");
     (rig, sole, other_id)
 }

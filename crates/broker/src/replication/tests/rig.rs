@@ -74,7 +74,7 @@ impl Rig {
     }
 
     /// What a broker proved of its logs with its last registration.
-    pub(super) fn proof(&self, id: i32) -> LogProof {
+    pub(crate) fn proof(&self, id: i32) -> LogProof {
         self.proofs.lock().expect("no panic")[&id]
     }
 
@@ -83,7 +83,14 @@ impl Rig {
     }
 
     /// A broker's directory.
-    pub(super) fn path(&self, id: i32) -> PathBuf {
+    /// Ends the zookeeper. The directories go with what is returned.
+    pub(crate) async fn end_zookeeper(self) -> tempfile::TempDir {
+        let ended = self.zookeeper.shutdown().await;
+        assert!(ended.is_in_order(), "{ended:?}");
+        self.directory
+    }
+
+    pub(crate) fn path(&self, id: i32) -> PathBuf {
         self.directory.path().join(format!("broker-{id}"))
     }
 
@@ -93,7 +100,7 @@ impl Rig {
     }
 
     /// A partition's log files, names and bytes, in order.
-    pub(super) fn log_files(&self, id: i32, partition: i32) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn log_files(&self, id: i32, partition: i32) -> Vec<(String, Vec<u8>)> {
         let path = self.path(id).join(format!("t-{partition}"));
         let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
         let mut files: Vec<PathBuf> =

@@ -209,6 +209,7 @@ impl State {
                     journal: String::new(),
                     brokers: Vec::new(),
                     leaderless: Vec::new(),
+                    elections: Vec::new(),
                 }))
             }
             ControllerRequest::RegisterBroker(open) => reply(self.register(open)),

@@ -149,7 +149,7 @@ impl Network {
             let has_room = self.write(now);
             self.refresh_if_due(now);
             if self.reports.is_empty() && !has_room {
-                self.wait().await;
+                self.wait(now).await;
             }
             self.read(Instant::now());
         }

@@ -10,15 +10,15 @@ use super::Network;
 
 impl Network {
     /// Until the owner, news, a socket, a task or a deadline has something to do.
-    pub(super) async fn wait(&mut self) {
-        let deadline = self.next_deadline();
+    pub(super) async fn wait(&mut self, now: Instant) {
+        let deadline = self.next_deadline(now);
         let shared = std::sync::Arc::clone(&self.shared);
         let mut woken = pin!(shared.wake.notified());
         // (Cloning only takes note of what was seen; the loop looks for itself.)
         let mut news = self.news.clone();
         let mut news = pin!(news.changed());
         // Without a deadline the timer is never looked at.
-        let mut timer = pin!(sleep_until(deadline.unwrap_or_else(Instant::now)));
+        let mut timer = pin!(sleep_until(deadline.unwrap_or(now)));
         let done = poll_fn(|context| {
             if let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
                 return Poll::Ready(Some(done));
@@ -42,9 +42,8 @@ impl Network {
         self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0
     }
 
-    /// When something is due although nothing happens.
-    fn next_deadline(&self) -> Option<Instant> {
-        let now = Instant::now();
+    /// When something is due although nothing happens, for one who has done everything that was due at `now`.
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let links = self.links.values().filter_map(super::Link::deadline);
         let queues = self.listed.iter().flat_map(|slot| {
             let partition = &self.partitions[slot.0];

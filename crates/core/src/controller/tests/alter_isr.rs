@@ -4,6 +4,7 @@ use yak_model::api::{AlterIsr, IsrProposal};
 use yak_model::metadata::RecoveryState;
 
 use super::*;
+use crate::controller::RebalanceLeaders;
 
 /// Topic `t` on brokers 1, 2, 3; minimum ISR 2; 3 has died and come back.
 fn one_came_back() -> Rig {
@@ -153,6 +154,32 @@ fn the_preferred_leader_gets_it_back_on_request_without_a_loss() {
     let epoch = rig.leader_epoch("t");
     assert_eq!(elect(&mut rig, ElectionKind::Preferred), Ok(1));
     assert_eq!((rig.leader("t"), rig.isr("t"), rig.leader_epoch("t")), (Some(1), vec![1, 2], epoch + 1));
+}
+
+#[test]
+fn inv_35_leadership_goes_back_by_itself_to_preferred_leaders_that_are_in_sync() {
+    let mut rig = one_came_back();
+    rig.fence(1);
+    rig.join(1);
+    assert_eq!(rig.submit(RebalanceLeaders), Ok(0), "1 has to catch up first");
+    let caught_up = proposal(&rig, &[1]);
+    alter(&mut rig, 2, caught_up).unwrap();
+    let (epoch, index) = (rig.leader_epoch("t"), rig.image().index());
+    assert_eq!(rig.submit(RebalanceLeaders), Ok(1));
+    assert_eq!((rig.leader("t"), rig.isr("t"), rig.leader_epoch("t")), (Some(1), vec![1, 2], epoch + 1));
+    let cause = "t-0: leadership back to the preferred leader (auto.leader.rebalance.enable)";
+    assert_eq!(rig.last_line().cause, cause);
+    assert_eq!(rig.submit(RebalanceLeaders), Ok(0));
+    assert_eq!(rig.image().index(), index.next(), "nothing is written when nothing is to be done");
+}
+
+#[test]
+fn no_leader_is_no_leader_to_take_back() {
+    let mut rig = one_came_back();
+    rig.fence(2);
+    rig.fence(1);
+    assert_eq!(rig.leader("t"), None);
+    assert_eq!(rig.submit(RebalanceLeaders), Ok(0));
 }
 
 #[test]

@@ -148,3 +148,58 @@ fn elections_can_be_read_off_the_lines() {
     assert_eq!((found[0].from, found[0].to), (Some(BrokerId::new(1)), Some(BrokerId::new(2))));
     assert_eq!(found[0].cause, "broker 1 fenced: no heartbeat for 1000 ms");
 }
+
+/// What an altered configuration of topic `t` comes to.
+fn set(rig: &mut Rig, key: &str, value: &str) {
+    let change = api::ConfigAlteration { key: key.to_owned(), value: Some(value.to_owned()) };
+    let resources = vec![(yak_model::metadata::ConfigResource::Topic(name("t")), vec![change])];
+    rig.submit(api::AlterConfigs { resources, validate_only: false }).unwrap().remove(0).unwrap();
+}
+
+const UNCLEAN: &str = "unclean.leader.election.enable";
+
+#[test]
+fn inv_14_a_topic_that_would_rather_lose_records_does_not_wait() {
+    let mut rig = Rig::cluster(3);
+    rig.create(configured("t", 3, &[(UNCLEAN, "true")])).unwrap();
+    rig.fence(1);
+    rig.unfence(1);
+    rig.fence(2);
+    assert_eq!((rig.leader("t"), rig.isr("t")), (Some(3), vec![3]), "while one is in sync it is clean");
+    assert!(!rig.last_line().cause.contains("UNCLEAN"), "{}", rig.last_line().cause);
+    rig.fence(3);
+    assert_eq!((rig.leader("t"), rig.isr("t")), (Some(1), vec![1]));
+    assert!(rig.eligible("t").is_empty());
+    assert_eq!(rig.partition("t", 0).recovery_state, yak_model::metadata::RecoveryState::Recovering);
+    let cause = "UNCLEAN election of 1 by unclean.leader.election.enable; records may be lost";
+    assert!(rig.last_line().cause.ends_with(&format!("t-0: {cause}")), "{}", rig.last_line().cause);
+}
+
+#[test]
+fn inv_14_it_is_set_afterwards_and_elects_at_once() {
+    let mut rig = three("1");
+    rig.fence(1);
+    rig.unfence(1);
+    rig.fence(2);
+    rig.fence(3);
+    assert_eq!(rig.leader("t"), None, "1 may lack records");
+    set(&mut rig, UNCLEAN, "false");
+    assert_eq!(rig.leader("t"), None);
+    set(&mut rig, UNCLEAN, "true");
+    assert_eq!(rig.leader("t"), Some(1));
+    assert!(rig.last_line().cause.contains("UNCLEAN election of 1"), "{}", rig.last_line().cause);
+}
+
+#[test]
+fn inv_14_who_comes_back_without_its_log_leads_only_where_that_was_asked_for() {
+    for (value, leader) in [("false", None), ("true", Some(1))] {
+        let mut rig = Rig::cluster(2);
+        rig.create(configured("t", 2, &[(UNCLEAN, value)])).unwrap();
+        rig.fence(2);
+        rig.register(1);
+        assert_eq!((rig.leader("t"), rig.isr("t")), (None, vec![]), "unproven, and nobody else");
+        rig.unfence(1);
+        assert_eq!(rig.leader("t"), leader, "{value}");
+        assert_eq!(rig.last_line().cause.contains("UNCLEAN"), leader.is_some(), "{}", rig.last_line().cause);
+    }
+}

@@ -43,6 +43,26 @@ fn inv_09_one_proposal_at_a_time() {
     assert_eq!(members(&rig.proposals()), [[2, 3]]);
 }
 
+/// A broker that died had everything there is in an idle partition, for ever.
+#[test]
+fn who_fetches_no_more_is_not_proposed_because_others_do() {
+    let mut rig = alone_of_three(1);
+    rig.follower(2, 5, 0).unwrap();
+    let proposal = rig.proposals().remove(0);
+    rig.replica.handle_isr_reply(rig.now_ms, &proposal, Err(ErrorCode::IneligibleReplica));
+    for _ in 0..10 {
+        rig.now_ms += 500;
+        rig.follower(3, 4, 0).unwrap();
+        rig.replica.handle_time(rig.now_ms);
+        assert_eq!(rig.proposals(), []);
+    }
+    rig.follower(3, 5, 0).unwrap();
+    assert_eq!(members(&rig.proposals()), [[3]]);
+    rig.isr(&[1, 3]);
+    rig.follower(2, 5, 0).unwrap();
+    assert_eq!(members(&rig.proposals()), [[2, 3]]);
+}
+
 #[test]
 fn inv_08_who_is_proposed_counts_at_once() {
     let mut rig = alone_of_three(1);

@@ -9,7 +9,7 @@ use super::heartbeat::{read_presence, write_presence};
 use crate::call::{self, Call};
 use crate::json::{Fields, ObjectWriter, Problem};
 use crate::ops::shared;
-use crate::ops::status::{NAME, list, text};
+use crate::ops::status::{NAME, list, read_election, text, write_election};
 use crate::reply::{self, MalformedReply, ReplyBody, Response};
 
 const RECOVERY_STATES: [(&str, RecoveryState); 2] =
@@ -57,6 +57,7 @@ fn read_report(fields: &mut Fields<'_, '_>) -> Result<ZookeeperReport, Problem> 
         journal: fields.required("journal", text)?,
         brokers: list(fields, "brokers", read_session)?,
         leaderless: list(fields, "leaderless", read_partition)?,
+        elections: list(fields, "elections", read_election)?,
     })
 }
 
@@ -110,6 +111,7 @@ impl ReplyBody for ZookeeperReport {
             object.objects("clients", &session.clients, write_presence);
         });
         object.objects("leaderless", &self.leaderless, write_partition);
+        object.objects("elections", &self.elections, write_election);
         object.end();
     }
 }

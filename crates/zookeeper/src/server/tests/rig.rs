@@ -30,6 +30,7 @@ pub(super) fn options() -> ServerOptions {
         data: "in memory".into(),
         options: Options::default(),
         sessions: SessionConfig::default(),
+        rebalance: None,
         secret: None,
         max_connections: 100,
         max_connections_per_ip: 100,
