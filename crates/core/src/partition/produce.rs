@@ -114,7 +114,8 @@ impl<L: ReplicaLog> Replica<L> {
     /// `acks=all`, reads and replica fetches need none of this: epochs and the maximal ISR protect them.
     fn check_lease(&self, lease_until_ms: u64) -> Result<(), Rejection> {
         let leader = self.leading(None)?;
-        let is_alone = leader.in_sync_count() == 1 && !leader.has_eligible;
+        // Whoever is proposed for the ISR may be in it already, and be elected.
+        let is_alone = leader.in_sync_count() == 1 && !leader.has_eligible && leader.pending.is_none();
         if self.now_ms < lease_until_ms || is_alone || leader.is_followed(self.now_ms, LEASE_MS) {
             return Ok(());
         }

@@ -56,3 +56,18 @@ fn and_being_the_only_one_who_may_lead() {
     rig.change(|record| record.eligible_leader_replicas = ids(&[2]));
     assert_eq!(produce(&mut rig, Acks::Leader, 0), Err(ErrorCode::NotLeaderOrFollower), "2 may be elected");
 }
+
+#[test]
+fn whoever_is_proposed_may_be_in_the_isr_already_and_lead() {
+    let mut rig = Rig::leader(FlushMode::Os, &[1, 2], 1);
+    rig.isr(&[1]);
+    assert_eq!(produce(&mut rig, Acks::Leader, 0), Ok(()));
+    let end = rig.replica.log().end().get();
+    rig.follower(2, end, end).unwrap();
+    assert_eq!(rig.proposals().len(), 1);
+    assert_eq!(
+        produce(&mut rig, Acks::Leader, 0),
+        Err(ErrorCode::NotLeaderOrFollower),
+        "the outcome is not known"
+    );
+}
