@@ -1,6 +1,6 @@
 //! The first connection to a leader that hangs, or is gone; and what is said while nobody answers.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! Elections on request and by configuration, with real programs: back to the preferred leader, and at the price of records.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 
 use yak_testkit::{Cluster, ClusterBuilder, Finished, run, run_with_input, wait_for};

@@ -1,5 +1,7 @@
 //! What clients say on stderr, without being asked for more, while no broker answers, and when one does again.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;

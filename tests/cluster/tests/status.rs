@@ -1,5 +1,7 @@
 //! yak-status over a cluster of real programs: every member speaks for itself, and whoever is silent is shown as such.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
