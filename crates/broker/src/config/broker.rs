@@ -23,6 +23,8 @@ pub struct BrokerConfig {
     pub advertised: Option<Endpoint>,
     /// `zookeeper.connect`; `None` with `--standalone`, where it is in this process.
     pub zookeepers: Option<Vec<Endpoint>>,
+    /// `broker.heartbeat.interval.ms`.
+    pub heartbeat_interval: Duration,
     /// `cluster.secret`, shown to the zookeeper alone.
     pub cluster_secret: Secret,
     /// `log.dirs`.
@@ -94,6 +96,7 @@ impl BrokerConfig {
             listener: listener?,
             advertised,
             zookeepers,
+            heartbeat_interval: read.span("broker.heartbeat.interval.ms"),
             cluster_secret: secret(read, "cluster.secret"),
             data,
             reserve_bytes: read.number("log.dir.reserve.bytes"),

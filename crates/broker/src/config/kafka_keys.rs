@@ -57,7 +57,6 @@ pub(super) static IDLE_KEYS: &[IdleKeys] = &[
         "replication between brokers and its controller have no such setting yet",
         &[
             "alter.log.dirs.*",
-            "broker.heartbeat.interval.ms",
             "broker.id.generation.enable",
             "broker.session.timeout.ms",
             "controlled.shutdown.*",

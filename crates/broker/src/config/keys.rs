@@ -31,6 +31,13 @@ static KEYS: &[ConfigKey] = &[
         "true",
         "Create a missing topic when it is first named.",
     ),
+    key(
+        "broker.heartbeat.interval.ms",
+        ConfigKind::Duration { unit: TimeUnit::Milliseconds, min: 10, max: 500 },
+        "500",
+        "How often the broker tells the zookeeper that it lives. More seldom than every half second it would lose its lease \
+         of acks=1, and its session.",
+    ),
     key("broker.id", NODE_ID, "", "Like node.id, under its older name."),
     key("broker.rack", ConfigKind::Text, "", "Where this broker stands; shown to clients."),
     key(

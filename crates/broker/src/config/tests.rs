@@ -100,6 +100,18 @@ fn the_secret_of_the_cluster_is_used_and_never_shown() {
 }
 
 #[test]
+fn heartbeats_are_twice_a_second_or_more_often() {
+    let interval = |flags: &str| member(flags).map(|loaded| loaded.config.heartbeat_interval.as_millis());
+    assert_eq!(interval("").expect("no faults"), 500);
+    assert_eq!(interval("--override broker.heartbeat.interval.ms=100ms").expect("no faults"), 100);
+    for wrong in ["9", "501", "2s", "often"] {
+        let fault =
+            interval(&format!("--override broker.heartbeat.interval.ms={wrong}")).expect_err("refused");
+        assert!(fault[0].contains("broker.heartbeat.interval.ms"), "{fault:?}");
+    }
+}
+
+#[test]
 fn zookeepers_are_addresses() {
     let config = member("--zookeeper one:1,[::1]:2,three").expect("no faults").config;
     let zookeepers = config.zookeepers.expect("named");

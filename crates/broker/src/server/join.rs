@@ -102,6 +102,7 @@ fn begin_session(
         broker_id: config.node_id,
         cluster_id: directory.meta().map(|meta| meta.cluster_id),
         secret: config.cluster_secret.clone(),
+        heartbeat_interval: config.heartbeat_interval,
         operations,
         membership: Arc::clone(membership),
         stuck: Stuck(Box::new(move || disk.longest_operation() > Some(HANGS))),

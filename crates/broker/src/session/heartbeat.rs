@@ -22,10 +22,8 @@ use super::link::{Link, parse};
 use super::membership::Report;
 use super::{Lost, Registration, Shared};
 
-/// How often the broker says that it lives.
-const EVERY: Duration = Duration::from_millis(500);
-/// So many heartbeats without an answer, and the connection is made anew.
-const MOST_UNANSWERED: usize = 4;
+/// Heartbeats of so long without an answer, and the connection is made anew.
+const UNANSWERED: Duration = Duration::from_secs(2);
 
 /// Keeps the session from the moment a registration is asked for.
 pub(super) async fn run(shared: &Shared, mut requests: mpsc::Receiver<Registration>) {
@@ -177,7 +175,7 @@ async fn beat(shared: &Shared, link: &mut Link, session: &SessionOpened) -> Lost
 impl Beats<'_> {
     async fn run(&mut self, link: &mut Link) -> Result<std::convert::Infallible, Lost> {
         let mut reports = self.shared.membership.reports();
-        let mut ticks = interval(EVERY);
+        let mut ticks = interval(self.shared.heartbeat_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -212,7 +210,9 @@ impl Beats<'_> {
         if stuck {
             return Ok(());
         }
-        if self.unanswered.len() >= MOST_UNANSWERED {
+        // Counted, not timed: the answers may be there and unread in a process that was stopped.
+        let beats = u32::try_from(self.unanswered.len()).unwrap_or(u32::MAX);
+        if self.shared.heartbeat_interval.saturating_mul(beats) >= UNANSWERED {
             return Err(Lost::new("does not answer heartbeats"));
         }
         let clients = self.shared.membership.clients();

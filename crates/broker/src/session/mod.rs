@@ -33,6 +33,7 @@ mod wire;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 pub(crate) use membership::Membership;
 pub(crate) use operations::{Found, Operations};
@@ -56,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) cluster_id: Option<ClusterId>,
     /// What the zookeeper wants to be shown, if anything.
     pub(crate) secret: Secret,
+    /// How often the broker says that it lives.
+    pub(crate) heartbeat_interval: Duration,
     /// What was found of the journal, and where its lines go.
     pub(crate) operations: (Found, Operations),
     /// What broker and session tell each other.
@@ -109,6 +112,7 @@ struct Shared {
     broker_id: BrokerId,
     cluster_id: Option<ClusterId>,
     secret: Secret,
+    heartbeat_interval: Duration,
     /// The highest journal index this broker's directory has seen before.
     seen: MetadataIndex,
     membership: Arc<Membership>,
@@ -136,7 +140,8 @@ impl Shared {
 impl Session {
     /// Starts the thread. The handle shows what was found of the journal until the zookeeper is there.
     pub(crate) fn start(options: Options) -> io::Result<(Self, Handle)> {
-        let Options { zookeepers, broker_id, cluster_id, secret, operations, membership, stuck } = options;
+        let Options { zookeepers, broker_id, cluster_id, secret, heartbeat_interval, .. } = options;
+        let Options { operations, membership, stuck, .. } = options;
         let (found, operations) = operations;
         let (handle, submissions, publisher) = Handle::channel(found.image.clone());
         let (registrations, requests) = mpsc::channel(1);
@@ -146,6 +151,7 @@ impl Session {
             broker_id,
             cluster_id,
             secret,
+            heartbeat_interval,
             seen: found.seen,
             membership,
             publisher,

@@ -39,6 +39,10 @@ impl Rig {
     }
 
     fn with(fake: Fake, directory: TempDir, cluster_id: Option<ClusterId>) -> Self {
+        Self::beating(Duration::from_millis(500), fake, directory, cluster_id)
+    }
+
+    fn beating(every: Duration, fake: Fake, directory: TempDir, cluster_id: Option<ClusterId>) -> Self {
         let clock = Clock::start();
         let membership = Membership::remote(clock);
         let stuck = Arc::new(AtomicBool::new(false));
@@ -48,6 +52,7 @@ impl Rig {
             broker_id: ME,
             cluster_id,
             secret: secret(),
+            heartbeat_interval: every,
             operations: Operations::open(directory.path()).expect("opens"),
             membership: Arc::clone(&membership),
             stuck: Stuck(Box::new(move || hangs.load(Ordering::Relaxed))),
@@ -177,6 +182,16 @@ async fn a_hanging_disk_withholds_heartbeats() {
     until("the lease is back", || rig.has_lease()).await;
     // The lease may have come back by an answer that was late; heartbeats go on only now.
     until("heartbeats go on", || rig.fake.state().heartbeats > told).await;
+}
+
+/// At twice a second this would take more than three times as long as a test waits for anything.
+#[tokio::test]
+async fn heartbeats_come_as_often_as_configured() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let rig = Rig::beating(Duration::from_millis(10), Fake::start().await, directory, None);
+    rig.join().await;
+    until("two hundred heartbeats", || rig.fake.state().heartbeats >= 200).await;
+    assert_eq!(rig.fake.state().registered.len(), 1, "one session all the time");
 }
 
 #[tokio::test]
