@@ -98,10 +98,7 @@ impl Sim {
             End::StartAll => (0..3).for_each(|broker| self.start_again(broker, excuse)),
             End::StartZookeeper => {
                 self.zookeeper.start(&mut self.world);
-                // It runs, and they stand still: that is not the lateness of both.
-                for broker in (0..3).filter(|broker| self.world.paused.contains_key(&Node::Broker(*broker))) {
-                    self.nemesis.excuse(broker, excuse + 3_000_000);
-                }
+                self.judge_alone(excuse);
                 self.world.oracle.borrow_mut().inv_34_absence();
             }
             End::CutZookeeperPower(for_us) => {
@@ -116,7 +113,11 @@ impl Sim {
                 self.go_on(node);
                 match node {
                     Node::Broker(broker) => self.nemesis.excuse(broker, excuse),
-                    _ => self.world.oracle.borrow_mut().inv_34_absence(),
+                    // Its own pause is over, while everything stalls, perhaps.
+                    _ => {
+                        self.judge_alone(excuse);
+                        self.world.oracle.borrow_mut().inv_34_absence();
+                    }
                 }
             }
             End::Heal(cuts) => self.heal(cuts, excuse),
@@ -132,6 +133,13 @@ impl Sim {
     fn go_on(&mut self, node: Node) {
         self.world.note(|| format!("{node:?} goes on"));
         self.world.go_on(node);
+    }
+
+    /// The zookeeper runs while brokers stand still: that is not the lateness of both.
+    fn judge_alone(&mut self, excuse: u64) {
+        for broker in (0..3).filter(|broker| self.world.paused.contains_key(&Node::Broker(*broker))) {
+            self.nemesis.excuse(broker, excuse + 3_000_000);
+        }
     }
 
     fn start_again(&mut self, broker: usize, excuse: u64) {
