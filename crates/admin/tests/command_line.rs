@@ -19,7 +19,7 @@ const STATUS: &str = env!("CARGO_BIN_EXE_yak-status");
 
 #[test]
 fn what_makes_no_sense_is_one_line_and_exit_code_2() {
-    let one = "error: exactly one of --create, --list, --describe, --alter, --delete is required";
+    let one = "error: exactly one of --create, --list, --describe, --alter, --delete, --elect-preferred, --elect-unclean is required";
     for (args, line) in [
         (&[][..], one),
         (&["--list", "--delete"], one),

@@ -26,7 +26,11 @@ fn broker(status: &Value, id: i32) -> Value {
 
 /// Brokers 1 to `count`, registered in this order.
 fn in_order(count: i32) -> Cluster {
-    let mut cluster = ClusterBuilder::new(count).prepare();
+    begin(&ClusterBuilder::new(count), count)
+}
+
+fn begin(builder: &ClusterBuilder, count: i32) -> Cluster {
+    let mut cluster = builder.prepare();
     cluster.start_zookeeper();
     (1..=count).for_each(|id| cluster.restart(id));
     cluster
@@ -131,7 +135,8 @@ fn an_absent_zookeeper_is_said_in_words() {
 
 #[test]
 fn producers_and_consumers_of_every_broker_are_listed_until_they_go() {
-    let cluster = in_order(3);
+    // Long sessions: what a broker said of its clients is shown until it is fenced.
+    let cluster = begin(&ClusterBuilder::new(3).set_zookeeper("session.timeout.ms", "30000"), 3);
     // One leader on each broker.
     cluster.create_topic(1, "orders", 3, 3);
     let bootstrap = cluster.bootstrap();
@@ -159,7 +164,12 @@ fn producers_and_consumers_of_every_broker_are_listed_until_they_go() {
     let screen = screen(&cluster);
     assert_eq!(screen.lines().filter(|line| line.starts_with("reader ")).count(), 3, "{screen}");
 
-    // What a hung broker would have said of its clients, the zookeeper heard before.
+    // What a hung broker would have said of its clients, the zookeeper heard before, with a heartbeat.
+    wait_for("a heartbeat that tells of broker 3's producer", || {
+        let seen = cluster.connect_zookeeper().ok(r#"{"op":"status"}"#);
+        let clients = broker(&seen, 3)["clients"].as_array()?.clone();
+        clients.iter().any(|client| client["client_id"] == "writer").then_some(())
+    });
     cluster.pause(3);
     wait_for("hearsay of broker 3's producer", || {
         let clients = status(&cluster)["clients"].as_array().unwrap().clone();

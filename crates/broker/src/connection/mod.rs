@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use tokio::task::JoinHandle;
 use yak_model::api::{
     ClientRole, ListOffsets, Produce, ProduceReply, ReadFrom, Register, RegisterReply, Rejection, Reply,
 };
@@ -215,19 +216,28 @@ impl Connection {
         let topics =
             request.entries.first().map(|entry| std::slice::from_ref(&entry.topic)).unwrap_or_default();
         let registration = self.registered(ClientRole::Producer, topics);
-        if !forwarding::produces_away(&self.broker, &request)
-            && !ops::produce::creates_topics(&self.broker, &request)
-        {
+        let may_be_away = if self.sequence.is_clear() {
+            forwarding::produces_away(&self.broker, &request)
+        } else {
+            // What is before it may delete its topic, or move it.
+            request.entries.iter().any(|entry| entry.leader_epoch.is_none())
+        };
+        if !may_be_away && !ops::produce::creates_topics(&self.broker, &request) {
             return self.append(id, request, Some(registration), outbox);
         }
         let broker = Arc::clone(&self.broker);
-        // The next request's turn comes when this one's records are acknowledged: so only they stay in order.
+        // Behind what is forwarded the next request's turn comes when the records are acknowledged: so only they stay in
+        // order. Behind what is appended here, when they are appended.
         let produce = self.sequence.begin(async move {
-            ops::produce::create_topics(&broker, &request).await?;
-            forwarding::produce(&broker, request).await
+            if let Err(rejection) = ops::produce::create_topics(&broker, &request).await {
+                return Answer::Now(Err(rejection));
+            }
+            if forwarding::produces_away(&broker, &request) {
+                return Answer::Now(forwarding::produce(&broker, request).await);
+            }
+            ops::produce::produce(&broker, request)
         });
-        let outcome = async move { produce.await.unwrap_or_else(|failed| Err(failure(&failed))) };
-        hold_produced(id, Box::pin(outcome), Some(&registration), outbox);
+        hold_produced(id, Box::pin(answered(produce)), Some(&registration), outbox);
     }
 
     /// Appends to partitions that this broker leads, or says why not.
@@ -249,13 +259,7 @@ impl Connection {
             let broker = Arc::clone(&self.broker);
             // The next request's turn comes when this one's records are appended, not when they are acknowledged.
             let append = self.sequence.begin(async move { ops::produce::produce(&broker, request) });
-            Box::pin(async move {
-                match append.await {
-                    Ok(Answer::Now(outcome)) => outcome,
-                    Ok(Answer::Later(outcome)) => outcome.await,
-                    Err(failed) => Err(failure(&failed)),
-                }
-            })
+            Box::pin(answered(append))
         };
         hold_produced(id, outcome, registration.as_ref(), outbox);
     }
@@ -295,6 +299,15 @@ impl Connection {
             Arc::new(broker.clients.register(*peer, request, software.clone()))
         });
         Arc::clone(registration)
+    }
+}
+
+/// The outcome of a request that runs as a task.
+async fn answered<T>(task: JoinHandle<Answer<T>>) -> Outcome<T> {
+    match task.await {
+        Ok(Answer::Now(outcome)) => outcome,
+        Ok(Answer::Later(outcome)) => outcome.await,
+        Err(failed) => Err(failure(&failed)),
     }
 }
 

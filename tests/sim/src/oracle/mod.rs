@@ -151,7 +151,8 @@ pub struct Oracle {
     /// Lives of brokers in which a write or sync failed.
     pub(crate) failed: BTreeSet<(usize, u64)>,
     pub(crate) any_failed: bool,
-    /// Brokers whose disk was replaced, of which the controller does not know yet.
+    /// Brokers whose disk was replaced or damaged, of which the controller does not know yet: a broker proves all of its
+    /// logs or none, also those that are made meanwhile.
     pub(crate) replaced: BTreeSet<usize>,
     /// An operator asked for an unclean election.
     pub(crate) may_be_unclean: bool,

@@ -75,9 +75,7 @@ impl Oracle {
 
     /// A broker's disk is empty, or damaged, from now on.
     pub fn disk_lost(&mut self, broker: usize, damaged: Option<Key>) {
-        if damaged.is_none() {
-            self.replaced.insert(broker);
-        }
+        self.replaced.insert(broker);
         for ((_, key), mirror) in self.mirrors.iter_mut().filter(|((of, _), _)| *of == broker) {
             if damaged.is_none_or(|damaged| damaged == *key) {
                 mirror.lost_disk = true;
