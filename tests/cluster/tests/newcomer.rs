@@ -35,7 +35,7 @@ fn a_running_producer_finds_a_broker_that_came_later_and_sends_to_it() {
         end(&cluster, 2, 1).filter(|end| *end > 0)
     });
     producer.close_stdin();
-    producer.finish().ok();
+    _ = producer.finish().ok();
     let total = end(&cluster, 1, 0).zip(end(&cluster, 2, 1)).map(|(first, second)| first + second);
     assert_eq!(total, Some(sent), "every line is there once");
 }
