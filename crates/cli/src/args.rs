@@ -159,7 +159,7 @@ impl ConnectionArgs {
 ///
 /// # Errors
 /// When what it says is no address.
-pub fn bootstrap_from_env() -> Result<Option<Bootstrap>, Failure> {
+fn bootstrap_from_env() -> Result<Option<Bootstrap>, Failure> {
     match std::env::var(BOOTSTRAP_ENV) {
         Ok(text) if !text.trim().is_empty() => parse_bootstrap(&text)
             .map(Some)

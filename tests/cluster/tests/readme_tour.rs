@@ -71,6 +71,8 @@ impl Drop for Terminal {
 struct Room {
     directory: TempDir,
     ports: Vec<u16>,
+    /// What terminals begin with, once README has said so.
+    bootstrap: Option<String>,
     terminals: BTreeMap<String, Terminal>,
 }
 
@@ -79,7 +81,7 @@ impl Room {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository");
         symlink(top.join("examples"), directory.path().join("examples")).expect("a link");
-        Self { directory, ports: free_ports(4), terminals: BTreeMap::new() }
+        Self { directory, ports: free_ports(4), bootstrap: None, terminals: BTreeMap::new() }
     }
 
     fn address(&self, at: usize) -> String {
@@ -89,14 +91,13 @@ impl Room {
     fn shell(&self, line: &str) -> Command {
         let programs = binary("yak-broker").parent().expect("a directory").to_owned();
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
-        let brokers: Vec<_> = (1..=3).map(|id| self.address(id)).collect();
         let mut command = Command::new("bash");
         command
             .args(["-c", line])
             .current_dir(self.directory.path())
             .env("PATH", path)
             .env("YAK_ZOOKEEPER_CONNECT", self.address(0))
-            .env("YAK_BOOTSTRAP_SERVERS", brokers.join(","));
+            .env("YAK_BOOTSTRAP_SERVERS", self.bootstrap.as_deref().unwrap_or("127.0.0.1:1"));
         command
     }
 
@@ -172,6 +173,10 @@ fn the_tour_goes_as_readme_says() {
     for line in commands() {
         match line.as_str() {
             "export PATH=\"$PWD/target/quick:$PATH\"" => {}
+            "export YAK_BOOTSTRAP_SERVERS=localhost:9092,localhost:9093,localhost:9094" => {
+                let brokers: Vec<_> = (1..=3).map(|id| room.address(id)).collect();
+                room.bootstrap = Some(brokers.join(","));
+            }
             "yak-zookeeper" => room.open(&line, Some(0)),
             "yak-broker --id 1" | "yak-broker --id 2" | "yak-broker --id 3" => {
                 let id = line.rsplit(' ').next().and_then(|id| id.parse().ok()).expect("a number");
@@ -195,7 +200,10 @@ fn the_tour_goes_as_readme_says() {
                 kill_leader(&mut room);
                 say(&mut room, "after the kill");
             }
-            other => printed.push((other.to_owned(), room.run(other))),
+            other => {
+                let here = other.replace("localhost:2181", &room.address(0));
+                printed.push((other.to_owned(), room.run(&here)));
+            }
         }
     }
     assert_eq!(starts, 4, "three brokers, and one of them again");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use yak_cli::Failure;
-use yak_cli::args::{Bootstrap, bootstrap_from_env};
+use yak_cli::args::Bootstrap;
 use yak_client::{Address, ClientConfig, ClientError};
 use yak_model::ErrorCode;
 use yak_model::api::ZookeeperReport;
@@ -25,10 +25,10 @@ pub(super) fn plan(args: &TopicsArgs) -> Result<(ClientConfig, Option<String>), 
     Ok((config, properties.finish()?))
 }
 
-/// The zookeeper that is to be asked where the brokers are: the one that was named, unless brokers were.
-pub(super) fn zookeeper(args: &TopicsArgs) -> Result<Option<&Bootstrap>, Failure> {
-    let named = args.connection.bootstrap_server.is_some() || bootstrap_from_env()?.is_some();
-    Ok(args.what.zookeeper.as_ref().filter(|_| !named))
+/// The zookeeper that is to be asked where the brokers are: the one that was named, unless brokers were by a flag. A flag
+/// counts for more than the environment.
+pub(super) fn zookeeper(args: &TopicsArgs) -> Option<&Bootstrap> {
+    args.what.zookeeper.as_ref().filter(|_| args.connection.bootstrap_server.is_none())
 }
 
 /// The brokers that are alive, as the first zookeeper that answers knows them. Topics are created and listed by brokers,
@@ -95,7 +95,7 @@ mod tests {
     fn a_zookeeper_is_asked_unless_brokers_are_named() {
         let asked = |line: &str| {
             let args = TopicsArgs::try_parse_from(format!("yak-topics --list {line}").split_whitespace());
-            zookeeper(&args.unwrap()).unwrap().map(|zookeepers| zookeepers.0.len())
+            zookeeper(&args.unwrap()).map(|zookeepers| zookeepers.0.len())
         };
         assert_eq!(asked("--zookeeper z:2181/kafka"), Some(1));
         assert_eq!(asked("--zookeeper a,b:1"), Some(2));

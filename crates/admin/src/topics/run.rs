@@ -28,7 +28,7 @@ pub(super) async fn run(args: TopicsArgs, session: Session) -> Result<Exit, Fail
     if let Some(warning) = warning {
         session.console.warning(&warning);
     }
-    if let Some(zookeepers) = connect::zookeeper(&args)? {
+    if let Some(zookeepers) = connect::zookeeper(&args) {
         let asked = connect::brokers_of(zookeepers, &config);
         config.bootstrap = session.interrupt.unless_raised(asked).await?;
         session.console.note(&connect::note(&config));
