@@ -6,12 +6,13 @@
 # A bug is a patch, tests/sim/mutants/NAME.patch; all of them by default. One that does not apply, does not compile or
 # is not caught by seeds, which know nothing of it, is a failure. For each it prints which scripts caught it as well,
 # and what the first seed that failed said: rows for docs/mutants.md.
-# YAK_SIM_SEEDS: how many seeds each is given (40, as in the tests).
+# YAK_SIM_SEEDS: how many seeds each is given (150).
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 case ${1:-} in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+export YAK_SIM_SEEDS=${YAK_SIM_SEEDS:-150}
 patches=$PWD/tests/sim/mutants
 # A target directory of its own, kept for the next time: artifacts of a copy must never pass for the tree's.
 target=$(target_directory)/mutants
