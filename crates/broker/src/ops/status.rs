@@ -1,9 +1,7 @@
 //! Status: everything this broker knows, on one screen.
 
 use yak_core::image::Image;
-use yak_model::api::{
-    BrokerMetadata, ElectionStatus, PartitionStatus, ReplicaStatus, Reply, StatusReply, ZookeeperStatus,
-};
+use yak_model::api::{BrokerMetadata, PartitionStatus, ReplicaStatus, Reply, StatusReply, ZookeeperStatus};
 use yak_model::metadata::PartitionRecord;
 use yak_model::{Offset, TopicName};
 
@@ -29,7 +27,7 @@ pub(crate) fn status(broker: &Broker) -> Outcome<StatusReply> {
         brokers: brokers(broker, &image),
         partitions,
         clients,
-        elections: elections(broker),
+        elections: broker.zookeeper.elections().iter().cloned().collect(),
     }))
 }
 
@@ -82,17 +80,4 @@ fn partition(broker: &Broker, topic: &TopicName, record: &PartitionRecord) -> Pa
         segments: reader.map_or(0, |reader| u32::try_from(reader.segment_count()).unwrap_or(u32::MAX)),
         offline: broker.partitions.offline(topic, record.partition),
     }
-}
-
-fn elections(broker: &Broker) -> Vec<ElectionStatus> {
-    let describe = |election: &yak_core::image::Election| ElectionStatus {
-        time: election.time,
-        topic: election.topic.clone(),
-        partition: election.partition,
-        from: election.from,
-        to: election.to,
-        leader_epoch: election.leader_epoch,
-        cause: election.cause.clone(),
-    };
-    broker.zookeeper.elections().iter().map(describe).collect()
 }

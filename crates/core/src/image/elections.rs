@@ -2,37 +2,18 @@
 
 use std::collections::VecDeque;
 
+use yak_model::api::ElectionStatus;
 use yak_model::metadata::{JournalLine, MetadataRecord};
-use yak_model::{BrokerId, LeaderEpoch, PartitionIndex, TimestampMs, TopicName};
 
 use super::Image;
 
 /// How many elections are remembered.
 const REMEMBERED: usize = 64;
 
-/// A partition got, changed or lost its leader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Election {
-    /// When, by the zookeeper's clock.
-    pub time: TimestampMs,
-    /// The topic.
-    pub topic: TopicName,
-    /// The partition.
-    pub partition: PartitionIndex,
-    /// Who led.
-    pub from: Option<BrokerId>,
-    /// Who leads.
-    pub to: Option<BrokerId>,
-    /// The new epoch.
-    pub leader_epoch: LeaderEpoch,
-    /// The line's cause.
-    pub cause: String,
-}
-
 /// The last 64 elections, newest last. Not part of the image: it knows what is, not what was.
 #[derive(Clone, Debug, Default)]
 pub struct Elections {
-    last: VecDeque<Election>,
+    last: VecDeque<ElectionStatus>,
     total: u64,
 }
 
@@ -53,7 +34,7 @@ impl Elections {
                 self.last.pop_front();
             }
             self.total += 1;
-            self.last.push_back(Election {
+            self.last.push_back(ElectionStatus {
                 time: line.time,
                 topic: after.topic.clone(),
                 partition: after.partition,
@@ -72,7 +53,7 @@ impl Elections {
     }
 
     /// The elections remembered, newest last.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Election> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &ElectionStatus> {
         self.last.iter()
     }
 }

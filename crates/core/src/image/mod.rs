@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use apply::Inconsistent;
 pub use broker::Broker;
 pub use changes::Change;
-pub use elections::{Election, Elections};
+pub use elections::Elections;
 pub use live::Live;
 pub use topic::Topic;
 pub(crate) use topic::{FLUSH, MIN_INSYNC_REPLICAS, effective_min_isr};

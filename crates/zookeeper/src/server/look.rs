@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use yak_core::image::{Broker, Election, Live};
+use yak_core::image::{Broker, Live};
 use yak_model::ErrorCode;
-use yak_model::api::{ElectionStatus, Metadata, MetadataReply, Rejection, SessionReport, ZookeeperReport};
+use yak_model::api::{Metadata, MetadataReply, Rejection, SessionReport, ZookeeperReport};
 use yak_model::limits::at_most_entries;
 
 use super::desk::Desk;
@@ -34,19 +34,7 @@ pub(super) fn status(desk: &Desk, feed: &Feed) -> ZookeeperReport {
         journal: feed.file().display().to_string(),
         brokers: image.brokers_by_registration().into_iter().map(describe).collect(),
         leaderless: leaderless.map(|partition| partition.as_ref().clone()).collect(),
-        elections: desk.handle().elections().iter().map(election).collect(),
-    }
-}
-
-fn election(election: &Election) -> ElectionStatus {
-    ElectionStatus {
-        time: election.time,
-        topic: election.topic.clone(),
-        partition: election.partition,
-        from: election.from,
-        to: election.to,
-        leader_epoch: election.leader_epoch,
-        cause: election.cause.clone(),
+        elections: desk.handle().elections().iter().cloned().collect(),
     }
 }
 
