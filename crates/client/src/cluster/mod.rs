@@ -76,32 +76,29 @@ impl Cluster {
         }
         let deadline = Instant::now() + config.request_timeout;
         let connection = ask::connect(&config, config.bootstrap.clone(), deadline).await?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                cluster_id: connection.server().cluster_id,
-                cache: Mutex::new(Cache::default()),
-                answered: Mutex::new(connection.address().clone()),
-                questions: tokio::sync::Mutex::new(Some(connection)),
-                doubted: Mutex::default(),
-                followed: watch::Sender::default(),
-                news: watch::Sender::default(),
-                is_subscribed: AtomicBool::new(false),
-                silence: Mutex::default(),
-                subscription: Mutex::default(),
-                config,
-            }),
-        })
+        let (cluster_id, answered) = (connection.server().cluster_id, connection.address().clone());
+        Ok(Self::begin(config, cluster_id, answered, Some(connection)))
     }
 
     /// A cluster of which nothing is known and nobody is connected to.
     #[cfg(test)]
     pub(crate) fn out_of_reach(config: ClientConfig) -> Self {
+        let somebody = config.bootstrap[0].clone();
+        Self::begin(config, ClusterId::default(), somebody, None)
+    }
+
+    fn begin(
+        config: ClientConfig,
+        cluster_id: ClusterId,
+        answered: Address,
+        questions: Option<Connection>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
-                cluster_id: ClusterId::default(),
+                cluster_id,
                 cache: Mutex::new(Cache::default()),
-                answered: Mutex::new(config.bootstrap[0].clone()),
-                questions: tokio::sync::Mutex::new(None),
+                answered: Mutex::new(answered),
+                questions: tokio::sync::Mutex::new(questions),
                 doubted: Mutex::default(),
                 followed: watch::Sender::default(),
                 news: watch::Sender::default(),
