@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
 use yak_core::partition::LEASE_MS;
 use yak_model::{MetadataIndex, ReplicationKey};
 
@@ -17,8 +17,6 @@ use crate::replication::ReplicationKeys;
 const AWAY_MS: u64 = 300;
 /// Longest that anybody is kept waiting while it is not known whether the zookeeper is away.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How often that is looked at, while somebody waits.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Nothing was answered yet.
 const NEVER: u64 = u64::MAX;
@@ -43,6 +41,8 @@ pub(crate) struct Membership {
     connected: AtomicBool,
     /// When the connection was lost last.
     lost_ms: AtomicU64,
+    /// Told whenever it may have become known whether the zookeeper is there.
+    settled: Notify,
     keys: ReplicationKeys,
 }
 
@@ -56,6 +56,7 @@ impl Membership {
             answered_ms: AtomicU64::new(NEVER),
             connected: AtomicBool::new(false),
             lost_ms: AtomicU64::new(0),
+            settled: Notify::new(),
             keys: ReplicationKeys::default(),
         }
     }
@@ -95,14 +96,22 @@ impl Membership {
     /// more, and yet the zookeeper is not known to be away. What the broker knows of the cluster is either made current
     /// within that time, or all that there is.
     pub(crate) async fn settle(&self) {
-        let is_open = || {
-            let now_ms = self.now_ms();
-            let lost_for_ms = now_ms.saturating_sub(self.lost_ms.load(Ordering::Relaxed));
-            now_ms >= self.lease_until_ms() && (self.is_connected() || lost_for_ms < AWAY_MS)
-        };
         let until = Instant::now() + SETTLE;
-        while is_open() && Instant::now() < until {
-            sleep(LOOK_EVERY).await;
+        loop {
+            // Before the look, so that nothing that comes between is missed.
+            let settled = self.settled.notified();
+            let away_at_ms = self.lost_ms.load(Ordering::Relaxed) + AWAY_MS;
+            let now_ms = self.now_ms();
+            let is_open = now_ms >= self.lease_until_ms() && (self.is_connected() || now_ms < away_at_ms);
+            if !is_open || Instant::now() >= until {
+                return;
+            }
+            let away_at = Instant::from_std(self.clock.instant(away_at_ms));
+            let look_at = if self.is_connected() { until } else { until.min(away_at) };
+            tokio::select! {
+                () = settled => {}
+                () = sleep_until(look_at) => {}
+            }
         }
     }
 
@@ -140,6 +149,7 @@ impl Membership {
     pub(super) fn opened(&self, key: ReplicationKey) {
         self.keys.set(key);
         self.connected.store(true, Ordering::Relaxed);
+        self.settled.notify_waiters();
     }
 
     /// A heartbeat was answered.
@@ -150,6 +160,7 @@ impl Membership {
     /// The heartbeat sent at `sent_ms` counts.
     pub(super) fn grant_lease(&self, sent_ms: u64) {
         self.lease_until_ms.store(sent_ms + LEASE_MS, Ordering::Release);
+        self.settled.notify_waiters();
     }
 
     /// No heartbeat counts any more: an answer said that the broker is fenced.
@@ -162,6 +173,7 @@ impl Membership {
         self.end_lease();
         self.lost_ms.store(self.now_ms(), Ordering::Relaxed);
         self.connected.store(false, Ordering::Relaxed);
+        self.settled.notify_waiters();
     }
 }
 
@@ -171,7 +183,7 @@ mod tests {
 
     /// Whether somebody who asks now has to wait.
     async fn waits(membership: &Membership) -> bool {
-        tokio::time::timeout(LOOK_EVERY * 4, membership.settle()).await.is_err()
+        tokio::time::timeout(Duration::from_millis(20), membership.settle()).await.is_err()
     }
 
     #[tokio::test]
@@ -185,6 +197,15 @@ mod tests {
         membership.lost();
         assert!(waits(&membership).await, "the connection may be made anew at once");
         tokio::time::timeout(SETTLE, membership.settle()).await.expect("then the zookeeper is away");
+        membership.opened(ReplicationKey::default());
+        let granted = async {
+            assert!(waits(&membership).await, "connected again");
+            membership.grant_lease(membership.now_ms());
+        };
+        let settled = tokio::time::timeout(SETTLE / 2, membership.settle());
+        tokio::join!(granted, settled).1.expect("whoever waits is told of the heartbeat that counts");
+        membership.lost();
+        tokio::time::timeout(SETTLE, membership.settle()).await.expect("away again");
         assert!(!waits(&membership).await, "and what is known is told without waiting");
         membership.opened(ReplicationKey::default());
         let began = Instant::now();
