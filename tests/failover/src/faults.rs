@@ -100,11 +100,11 @@ impl Run {
             let mut able = run.cluster.running();
             able.retain(|id| !run.stopped.contains(id));
             let chosen = match victim {
-                Victim::Any => (!able.is_empty()).then(|| *run.random.pick(&able)),
+                Victim::Any => run.random.pick(&able).copied(),
                 Victim::Newcomer => run.newcomer,
                 Victim::Leader => {
                     let leaders: Vec<i32> = run.view()?.iter().filter_map(|view| view.leader).collect();
-                    (!leaders.is_empty()).then(|| *run.random.pick(&leaders))
+                    run.random.pick(&leaders).copied()
                 }
             };
             chosen.filter(|id| able.contains(id))

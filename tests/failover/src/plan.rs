@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::random::Random;
+use yak_testkit::Random;
 
 /// Whom a fault hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,15 +148,15 @@ fn any_fault(random: &mut Random, has_network: bool) -> Fault {
     let victim = if random.chance(75) { Victim::Leader } else { Victim::Any };
     let away = if random.chance(50) { random.millis(0..450) } else { random.millis(500..3_000) };
     let length = if random.chance(50) { random.millis(100..800) } else { random.millis(1_000..4_000) };
-    match random.within(0..if has_network { 100 } else { 70 }) {
+    match random.within(0, if has_network { 100 } else { 70 }) {
         0..25 => Fault::Kill { victim, away },
         25..40 => Fault::Stop { victim, length },
         40..50 => Fault::ShutDown { away },
         50..62 => Fault::KillZookeeper { away },
         62..70 => Fault::StopZookeeper { length },
         _ => {
-            let from = *random.pick(&[CutFrom::Zookeeper, CutFrom::Brokers, CutFrom::Everything]);
-            Fault::Cut { from, direction: *random.pick(&Direction::ALL), length }
+            let from = *random.pick(&[CutFrom::Zookeeper, CutFrom::Brokers, CutFrom::Everything]).unwrap();
+            Fault::Cut { from, direction: *random.pick(&Direction::ALL).unwrap(), length }
         }
     }
 }

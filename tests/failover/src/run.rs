@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use yak_testkit::{Cluster, ClusterBuilder, DEADLINE, wait_for};
+use yak_testkit::{Cluster, ClusterBuilder, DEADLINE, Random, wait_for};
 
 use crate::disk::Disk;
 use crate::faults::End;
 use crate::load::{Acks, Load};
 use crate::network::Network;
-use crate::random::Random;
 use crate::scratch::Scratch;
 use crate::totals::Totals;
 use crate::view::{self, PartitionView, ask};

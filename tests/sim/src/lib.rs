@@ -21,7 +21,6 @@ pub mod message;
 pub mod nemesis;
 pub mod net;
 pub mod oracle;
-pub mod random;
 pub mod sim;
 pub mod stage;
 pub mod trace;

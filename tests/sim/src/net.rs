@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use yak_testkit::Random;
+
 use crate::message::Message;
 use crate::oracle::Shared;
-use crate::random::Random;
 use crate::trace::Trace;
 
 /// A process.

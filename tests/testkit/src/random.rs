@@ -1,4 +1,7 @@
-//! Chance, by seed.
+//! Chance, by seed: the same seed gives the same numbers for ever, so that a failure can be repeated.
+
+use std::ops::Range;
+use std::time::Duration;
 
 /// A small generator of numbers that look random: SplitMix64.
 #[derive(Clone, Debug)]
@@ -45,6 +48,22 @@ impl Random {
     /// One of these, unless there are none.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         if from.is_empty() { None } else { from.get(self.below(from.len())) }
+    }
+
+    /// So many milliseconds.
+    ///
+    /// # Panics
+    /// If the range is empty.
+    pub fn millis(&mut self, range: Range<u64>) -> Duration {
+        Duration::from_millis(self.within(range.start, range.end))
+    }
+
+    /// Into another order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            let other = self.below(at + 1);
+            items.swap(at, other);
+        }
     }
 
     /// Bytes for an id.
