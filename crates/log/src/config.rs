@@ -4,8 +4,10 @@ pub use yak_model::config::FlushMode;
 use yak_model::config::{MessageTimestampType, TopicConfig};
 use yak_record::TimestampType;
 
+use crate::compaction::CompactionConfig;
+
 /// A log's configuration. The broker builds it from the topic's (`LogConfig::from(&topic_config)`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment that would grow beyond it is rolled.
     pub segment_bytes: u64,
@@ -21,6 +23,8 @@ pub struct LogConfig {
     pub retention_ms: Option<i64>,
     /// `retention.bytes`; `None` keeps all.
     pub retention_bytes: Option<u64>,
+    /// What of old values goes (`cleanup.policy=compact`); `None` keeps them.
+    pub compaction: Option<CompactionConfig>,
     /// `file.delete.delay.ms`: a deleted file stays at least so long as `*.deleted`.
     pub file_delete_delay_ms: u64,
     /// `max.message.bytes`: largest batch, header included.
@@ -50,12 +54,22 @@ impl From<&TopicConfig> for LogConfig {
     fn from(topic: &TopicConfig) -> Self {
         Self {
             segment_bytes: u64::from(topic.segment_bytes),
-            segment_ms: millis(topic.segment_ms),
+            // Records that must be compacted soon must not stay in the active segment for long.
+            segment_ms: match topic.cleanup_policy.compacts() {
+                true => millis(topic.segment_ms.min(topic.max_compaction_lag_ms)),
+                false => millis(topic.segment_ms),
+            },
             segment_jitter_ms: millis(topic.segment_jitter_ms),
             segment_index_bytes: u64::from(topic.segment_index_bytes),
             index_interval_bytes: u64::from(topic.index_interval_bytes),
-            retention_ms: topic.retention_ms.map(millis),
-            retention_bytes: topic.retention_bytes,
+            retention_ms: topic.retention_ms.filter(|_| topic.cleanup_policy.deletes()).map(millis),
+            retention_bytes: topic.retention_bytes.filter(|_| topic.cleanup_policy.deletes()),
+            compaction: topic.cleanup_policy.compacts().then(|| CompactionConfig {
+                delete_retention_ms: millis(topic.delete_retention_ms),
+                min_lag_ms: millis(topic.min_compaction_lag_ms),
+                max_lag_ms: millis(topic.max_compaction_lag_ms),
+                min_dirty_ratio: topic.min_cleanable_dirty_ratio,
+            }),
             file_delete_delay_ms: topic.file_delete_delay_ms,
             max_message_bytes: usize::try_from(topic.max_message_bytes).unwrap_or(usize::MAX),
             timestamp_type: match topic.message_timestamp_type {

@@ -33,6 +33,7 @@
 //! log.epoch_end(epoch)          where an epoch ended, for truncation by epoch
 //! log.truncate_to(offset)  log.reset_to(offset)  log.delete_before(offset)
 //! log.retain(&clock, high_watermark)  log.roll_if_due(now)  log.set_config(config)
+//! log.compaction(&clock, high_watermark)  log.swap_in(rewritten)  log.compacted(compaction)
 //! log.reader()                  read, offset_for_time, max_timestamp_offset, start/end/durable_end, sizes
 //! log.observe(observer)         told when the durable end moves, and when the directory failed
 //! ```
@@ -51,7 +52,9 @@
 //! 3. leader epochs are replaced durably before a recovery point that covers them;
 //! 4. before a truncation the slot (and a stored high watermark above the target) is lowered and synced;
 //! 5. a raised log start is durable in the slot before the first segment below it goes;
-//! 6. the first failed write, sync, truncation or rename takes the directory offline for good; no room
+//! 6. a file that compaction made is durable before its name says that it replaces others, that name before the
+//!    others go, and their going before it gets theirs;
+//! 7. the first failed write, sync, truncation or rename takes the directory offline for good; no room
 //!    (ENOSPC, EDQUOT) on an append does not: the partial bytes are cut off again and the append is refused.
 //!    Too many open files (EMFILE, ENFILE) refuse what needs another one, and nothing else.
 //!
@@ -61,6 +64,7 @@
 //! appended to it. Everything else is opened for as long as it is read, written or synced.
 
 mod busy;
+mod compaction;
 mod config;
 pub mod dir;
 mod directory;
@@ -75,11 +79,12 @@ mod recovery;
 mod segment;
 mod sync;
 
+pub use compaction::{Compacted, Compaction, CompactionConfig, CompactionError, Rewritten};
 pub use config::{DEFAULT_PRODUCER_EXPIRATION_MS, FlushMode, LogConfig};
 pub use dir::{Dir, File, MemDir, RealDir};
 pub use directory::{
     Background, DirectoryOptions, FoundPartition, LogDirectory, ManualClock, MetaProperties,
-    MissingPartition, NewLog, RetentionClock,
+    MissingPartition, NewLog, RetentionClock, Space,
 };
 pub use error::{AppendError, LogError, OpenError, ProducerError, ReadError, StorageFailure};
 pub use flusher::DurableObserver;

@@ -13,9 +13,9 @@ use crate::BatchError;
 
 const COMPRESSION_MASK: i16 = 0b111;
 pub(crate) const LOG_APPEND_TIME: i16 = 1 << 3;
-const TRANSACTIONAL: i16 = 1 << 4;
-const CONTROL: i16 = 1 << 5;
-const DELETE_HORIZON: i16 = 1 << 6;
+pub(crate) const TRANSACTIONAL: i16 = 1 << 4;
+pub(crate) const CONTROL: i16 = 1 << 5;
+pub(crate) const DELETE_HORIZON: i16 = 1 << 6;
 
 /// How the records of a batch are compressed; numbers and names are Kafka's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

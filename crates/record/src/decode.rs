@@ -83,6 +83,11 @@ impl<'a> RecordIter<'a> {
         &self.header
     }
 
+    /// The bytes of the records that were not read yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn read(&mut self) -> Result<RecordRef<'a>, RecordProblem> {
         let frame = take_record(&mut self.rest)?;
         if !(self.least_offset_delta..=self.header.last_offset_delta).contains(&frame.offset_delta) {

@@ -41,6 +41,7 @@ mod header;
 mod patch;
 mod record;
 mod records;
+mod retain;
 mod validate;
 pub mod varint;
 
@@ -54,4 +55,5 @@ pub use header::{BatchHeader, HEADER_LEN, LOG_OVERHEAD, MAGIC};
 pub use patch::{patch_base_offset, patch_leader_epoch, patch_log_append_time, patch_max_timestamp};
 pub use record::{Header, HeaderIter, Headers, RecordParts, RecordRef};
 pub use records::{ReadAt, Records, StoredRange};
+pub use retain::{EmptyBatch, Retained, Retainer};
 pub use validate::{Limits, first_record_without_key, validate, verify_crc};

@@ -4,19 +4,21 @@
 //! compares what recovery makes of them with what was promised before. Each prints its denominators.
 //! `YAK_CRASH_SCALE=10` multiplies what is random, for long runs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use yak_log::{
-    Background, DirectoryOptions, FlushMode, Log, LogConfig, LogDirectory, LogError, LogReader, ManualClock,
-    MemDir, OnDamage, OpenError, ReadError,
+    Background, Compacted, DirectoryOptions, FlushMode, Log, LogConfig, LogDirectory, LogError, LogReader,
+    ManualClock, MemDir, OnDamage, OpenError, ReadError, RetentionClock,
 };
 use yak_model::{
     BrokerId, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId,
     Sequence, TimestampMs, TopicId, TopicPartition,
 };
 use yak_record::{
-    BatchBuilder, Batches, Compression, DecompressionLimits, ProducerStamp, RecordParts, Scratch, decode,
+    BatchBuilder, BatchHeader, Batches, Compression, DecompressionLimits, ProducerStamp, RecordParts,
+    Scratch, decode,
 };
 
 /// The wall clock of these tests.
@@ -164,6 +166,53 @@ pub fn content(reader: &LogReader) -> Result<Vec<Read>, Report> {
             }
         }
         assert!(!bytes.is_empty(), "a log that has {next} has a batch with it");
+    }
+    Ok(records)
+}
+
+/// Compacts a log as far as its configuration lets it, with so many bytes for the keys; everything in it is settled.
+///
+/// # Panics
+/// If the disk fails, or the log is damaged.
+pub fn compact(log: &mut Log, clock: &RetentionClock, memory_bytes: u64) -> Option<Compacted> {
+    let mut compaction = log.compaction(clock, log.end()).expect("the disk works")?;
+    compaction.read_keys(memory_bytes).expect("the log is whole");
+    while let Some(rewritten) = compaction.rewrite_next().expect("the log is whole") {
+        assert!(log.swap_in(rewritten).expect("the disk works"), "nothing else happens meanwhile");
+    }
+    Some(log.compacted(compaction))
+}
+
+/// The key and the value of a record; without value it is a tombstone.
+pub type Keyed = (Vec<u8>, Option<Vec<u8>>);
+
+/// Every record of a log by its offset, verified as a broker does that decodes it.
+///
+/// # Errors
+/// What the reader reports.
+///
+/// # Panics
+/// If verified records do not decode.
+pub fn keyed_content(reader: &LogReader) -> Result<BTreeMap<i64, Keyed>, Report> {
+    let mut records = BTreeMap::new();
+    let (mut scratch, limits) = (Scratch::new(), DecompressionLimits::default());
+    let mut next = reader.log_start();
+    while next < reader.log_end() {
+        let mut bytes = BytesMut::new();
+        reader.read(next, 700, END).map_err(Report::Read)?.read_into(&mut bytes).expect("memory can be read");
+        assert!(!bytes.is_empty(), "a log that has {next} has a batch with it");
+        reader.verify(&bytes, next).map_err(Report::Read)?;
+        for batch in Batches::new(&bytes) {
+            let batch = batch.expect("verified");
+            for record in decode(batch, &mut scratch, &limits).expect("verified") {
+                let record = record.expect("verified");
+                let key = record.key.expect("every record here has a key").to_vec();
+                if record.offset >= reader.log_start() {
+                    records.insert(record.offset.get(), (key, record.value.map(<[u8]>::to_vec)));
+                }
+            }
+            next = BatchHeader::parse(batch).expect("verified").next_offset();
+        }
     }
     Ok(records)
 }

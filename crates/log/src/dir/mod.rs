@@ -188,6 +188,14 @@ pub trait Dir: Send + Sync + Debug {
     /// What the file system says.
     fn available_space(&self) -> io::Result<u64>;
 
+    /// Bytes that the file system has in all.
+    ///
+    /// # Errors
+    /// What the file system says, if it says anything.
+    fn total_space(&self) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Takes the exclusive lock that is the file `path`, which is created if need be and stays.
     ///
     /// # Errors

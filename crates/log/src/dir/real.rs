@@ -160,6 +160,12 @@ impl Dir for RealDir {
         Ok(status.f_bavail.saturating_mul(status.f_frsize))
     }
 
+    #[cfg(unix)]
+    fn total_space(&self) -> io::Result<u64> {
+        let status = rustix::fs::fstatvfs(&self.handle)?;
+        Ok(status.f_blocks.saturating_mul(status.f_frsize))
+    }
+
     /// Not known: the reserve never closes, a full disk shows itself by the error of a write.
     #[cfg(not(unix))]
     fn available_space(&self) -> io::Result<u64> {

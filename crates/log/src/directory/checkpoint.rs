@@ -24,6 +24,9 @@ pub(crate) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 /// Where each partition begins (`log-start-offset-checkpoint`).
 pub(crate) const LOG_STARTS: &str = "log-start-offset-checkpoint";
 
+/// Where each partition's dirty part begins: compacted up to here (`cleaner-offset-checkpoint`).
+pub(crate) const CLEANED: &str = "cleaner-offset-checkpoint";
+
 /// More than any broker holds: 100,000 partitions of the longest names.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 

@@ -82,6 +82,15 @@ pub struct LogDirectory {
     _lock: Box<dyn LockGuard>,
 }
 
+/// Room on the file system of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that may still be written.
+    pub usable: u64,
+}
+
 impl LogDirectory {
     /// Opens the directory. The clean-shutdown marker, if there is one, is taken away at once, durably.
     ///
@@ -197,6 +206,13 @@ impl LogDirectory {
     #[must_use]
     pub fn failure(&self) -> Option<StorageFailure> {
         self.core.disk.failure().cloned()
+    }
+
+    /// How full the disk under it is; `None` where that is not known.
+    #[must_use]
+    pub fn space(&self) -> Option<Space> {
+        let dir = self.core.disk.dir();
+        Some(Space { total: dir.total_space().ok()?, usable: dir.available_space().ok()? })
     }
 
     /// How long the longest write or sync that is under way has been so. Takes no lock: it answers while the disk

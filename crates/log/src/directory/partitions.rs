@@ -146,7 +146,7 @@ impl LogDirectory {
             rewrite_tail: config.flush == FlushMode::Sync,
             ..evidence
         };
-        let high_watermark = evidence.high_watermark;
+        let stored = (evidence.high_watermark, evidence.cleaned);
         let damaged = |damage| LogError::Damaged { partition: partition.clone(), damage };
         let recovered = match recover(&evidence) {
             Ok(recovered) => recovered,
@@ -157,7 +157,7 @@ impl LogDirectory {
         let report = recovered.report.clone();
         let ends = (report.end, report.durable_end);
         let identity = Identity { partition: partition.clone(), topic_id, dir: dir.clone() };
-        match Log::recovered(&self.core, identity, config, recovered, high_watermark) {
+        match Log::recovered(&self.core, identity, config, recovered, stored) {
             Ok(log) => Ok((log, report)),
             Err(LookupError::Storage(failure)) => Err(failure.into()),
             Err(LookupError::Bad { position, problem }) => {
@@ -183,6 +183,7 @@ impl LogDirectory {
             recovery_point: stored.get(Which::RecoveryPoint, partition),
             high_watermark: stored.get(Which::HighWatermark, partition),
             log_start: stored.get(Which::LogStart, partition),
+            cleaned: stored.get(Which::Cleaned, partition),
             on_damage: OnDamage::Refuse,
             index_interval_bytes: 0,
             rewrite_tail: true,

@@ -1,10 +1,10 @@
-//! The three offset checkpoints as they stand on disk, kept in memory to write only what changed.
+//! The four offset checkpoints as they stand on disk, kept in memory to write only what changed.
 //!
 //! Partitions that are not open (damaged, not asked for yet) keep their entries until they are deleted.
 
 use yak_model::{Offset, TopicPartition};
 
-use super::checkpoint::{self, HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS};
+use super::checkpoint::{self, CLEANED, HIGH_WATERMARKS, LOG_STARTS, Offsets, RECOVERY_POINTS};
 use crate::disk::Disk;
 use crate::error::{OpenError, StorageFailure};
 
@@ -17,14 +17,16 @@ pub(crate) enum Which {
     HighWatermark,
     /// First offset in the log.
     LogStart,
+    /// Compacted up to here.
+    Cleaned,
 }
 
-const ALL: [Which; 3] = [Which::RecoveryPoint, Which::HighWatermark, Which::LogStart];
+const ALL: [Which; 4] = [Which::RecoveryPoint, Which::HighWatermark, Which::LogStart, Which::Cleaned];
 
 /// What the files hold.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    content: [Offsets; 3],
+    content: [Offsets; 4],
 }
 
 impl Which {
@@ -33,19 +35,25 @@ impl Which {
             Self::RecoveryPoint => RECOVERY_POINTS,
             Self::HighWatermark => HIGH_WATERMARKS,
             Self::LogStart => LOG_STARTS,
+            Self::Cleaned => CLEANED,
         }
     }
 }
 
 impl Stored {
     /// Reads the files. One that cannot be understood is an error for high watermarks and log starts;
-    /// recovery points are a shortcut only, without which everything is checked.
+    /// recovery points and where logs are compacted up to are shortcuts only, without which everything is checked, or
+    /// compacted.
     pub(crate) fn open(disk: &Disk) -> Result<Self, OpenError> {
         let mut stored = Self::default();
         for which in ALL {
             stored.content[which as usize] = match checkpoint::read(disk, which.file_name()) {
                 Err(OpenError::Malformed { path, problem }) if which == Which::RecoveryPoint => {
                     tracing::warn!(file = %path.display(), problem, "ignored: all logs are checked");
+                    Offsets::new()
+                }
+                Err(OpenError::Malformed { path, problem }) if which == Which::Cleaned => {
+                    tracing::warn!(file = %path.display(), problem, "ignored: logs are compacted from their start");
                     Offsets::new()
                 }
                 content => content?,

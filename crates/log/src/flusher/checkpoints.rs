@@ -10,11 +10,12 @@ use crate::epochs;
 use crate::error::StorageFailure;
 use crate::log::Shared;
 use crate::sync::lock;
+use yak_model::Offset;
 
 /// More files than this are synced together.
 const FEW: usize = 4;
 
-/// Writes leader epochs, slots, then the three offset checkpoints. That there is no room is not an error: the
+/// Writes leader epochs, slots, then the offset checkpoints. That there is no room is not an error: the
 /// old ones stay valid.
 pub(super) fn write(core: &Core) -> Result<(), StorageFailure> {
     match try_write(core) {
@@ -49,7 +50,10 @@ fn try_write(core: &Core) -> Result<(), StorageFailure> {
     let starts: Offsets = logs.iter().zip(starts).map(|(log, start)| entry(log, start)).collect();
     stored.merge(&core.disk, Which::RecoveryPoint, points)?;
     stored.merge(&core.disk, Which::HighWatermark, high_watermarks)?;
-    stored.merge(&core.disk, Which::LogStart, starts)
+    stored.merge(&core.disk, Which::LogStart, starts)?;
+    let compacted = logs.iter().filter(|log| log.cleaned() > Offset::ZERO);
+    let cleaned: Offsets = compacted.map(|log| entry(log, log.cleaned().min(log.durable_end()))).collect();
+    stored.merge(&core.disk, Which::Cleaned, cleaned)
 }
 
 /// Replaces the leader-epoch files that changed.

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use yak_model::config::FlushMode;
 use yak_model::{LeaderEpoch, Offset, TimestampMs};
 use yak_record::{
-    BatchError, BatchHeader, TimestampType, patch_base_offset, patch_leader_epoch, patch_log_append_time,
-    verify_crc,
+    BatchError, BatchHeader, EmptyBatch, HEADER_LEN, TimestampType, patch_base_offset, patch_leader_epoch,
+    patch_log_append_time, verify_crc,
 };
 
 use super::{Appended, DirtyFile, Log};
@@ -15,6 +15,9 @@ use crate::flusher::Urgency;
 use crate::producers::{Producers, Verdict};
 use crate::segment::known;
 use crate::sync::lock;
+
+/// What is left of an empty batch, and the batches after it.
+type RestOfHole<'a> = ([u8; HEADER_LEN], &'a [u8]);
 
 /// What the batches of an append have in common.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +75,7 @@ impl Log {
     }
 
     /// Appends batches as a leader sent them, which has set their offsets and epochs. Checks that each is whole,
-    /// continues the log, and is not of an older epoch than the one before. All batches before the first that
+    /// continues the log (an empty one, of compaction, may begin before its end), and is not of an older epoch than the one before. All batches before the first that
     /// fails are appended.
     ///
     /// # Errors
@@ -81,6 +84,11 @@ impl Log {
         self.core.disk.check().map_err(AppendError::Offline)?;
         self.core.room.admit(&self.core.disk, batches.len())?;
         let mut rest = batches;
+        if let Some((left, after)) = self.rest_of_hole(batches)? {
+            self.roll_for(left.len() as u64, last_header(&left)?.last_offset(), TimestampMs::NONE, now)?;
+            self.write(&left, now)?;
+            rest = after;
+        }
         while !rest.is_empty() {
             let room = self.config.segment_bytes.saturating_sub(self.active.size());
             let run = self.run_for_follower(rest, room)?;
@@ -90,6 +98,22 @@ impl Log {
             rest = &rest[run.len()..];
         }
         Ok(())
+    }
+
+    /// If the first batch is an empty one that begins before the log's end and reaches beyond it, what it is from the
+    /// end on. The leader has compacted what this log has the beginning of, and made one hole of several batches.
+    fn rest_of_hole<'a>(&self, batches: &'a [u8]) -> Result<Option<RestOfHole<'a>>, AppendError> {
+        let Ok((header, batch, after)) = split(batches) else { return Ok(None) };
+        let end = self.end();
+        let is_hole = header.record_count == 0 && header.producer_id.get() < 0;
+        if !is_hole || header.base_offset >= end || header.next_offset() <= end {
+            return Ok(None);
+        }
+        check_follower_batch(&header, batch, header.base_offset, self.latest_epoch().unwrap_or_default())?;
+        let delta = i32::try_from(header.last_offset().since(end));
+        let delta = delta.expect("it is a part of the batch, whose length fits");
+        let left = EmptyBatch::new(end, delta, header.partition_leader_epoch);
+        Ok(Some((left.encode(), after)))
     }
 
     /// The longest run of good batches that fits into `room` bytes, but at least one.

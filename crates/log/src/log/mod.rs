@@ -9,10 +9,12 @@ mod open;
 mod retain;
 mod roll;
 mod shared;
+mod swap;
 mod truncate;
 
 use std::sync::Arc;
 
+use yak_model::api::ActiveProducer;
 use yak_model::{LeaderEpoch, Offset, TimestampMs, TopicId, TopicPartition};
 
 use crate::config::LogConfig;
@@ -150,6 +152,12 @@ impl Log {
     /// Asks for everything appended so far to be made durable. Appends to a `flush=sync` log have asked already.
     pub fn request_sync(&self) {
         self.core.flusher.request(&self.core, &self.shared, Urgency::Now);
+    }
+
+    /// The idempotent producers that are remembered, by id.
+    #[must_use]
+    pub fn producers(&self) -> Vec<ActiveProducer> {
+        self.producers.describe().collect()
     }
 
     /// How many idempotent producers are remembered.

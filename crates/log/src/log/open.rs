@@ -38,7 +38,7 @@ impl Log {
         identity: Identity,
         config: LogConfig,
         recovered: Recovered,
-        high_watermark: Option<Offset>,
+        (high_watermark, cleaned): (Option<Offset>, Option<Offset>),
     ) -> Result<Self, LookupError> {
         let Recovered { segments, epochs, report } = recovered;
         let producers = load_producers(&core.disk, &identity.dir, &segments, report.end, core.opened_at)?;
@@ -47,6 +47,7 @@ impl Log {
         log.shared.set_start(report.start);
         log.shared.set_end(report.end);
         log.shared.set_high_watermark(high_watermark.unwrap_or_default().clamp(report.start, report.end));
+        log.shared.set_cleaned(cleaned.unwrap_or_default().min(report.end));
         log.publish_durable(report.durable_end)?;
         if !report.clean {
             log.keep_flushing();

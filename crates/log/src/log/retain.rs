@@ -109,7 +109,7 @@ impl Log {
     }
 
     /// When a segment without timestamps was last written.
-    fn modified(&self, segment: &Segment) -> Option<TimestampMs> {
+    pub(super) fn modified(&self, segment: &Segment) -> Option<TimestampMs> {
         let modified = self.core.disk.dir().metadata(&segment.path(names::LOG)).ok()?.modified;
         let since = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
         i64::try_from(since.as_millis()).ok().map(TimestampMs::new)

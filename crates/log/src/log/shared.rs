@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     end: AtomicI64,
     durable_end: AtomicI64,
     high_watermark: AtomicI64,
+    cleaned: AtomicI64,
     pub(crate) epochs: Mutex<LeaderEpochs>,
     pub(crate) sync: Mutex<SyncState>,
     observer: ArcSwapOption<Arc<dyn DurableObserver>>,
@@ -96,6 +97,7 @@ impl Shared {
             end: AtomicI64::new(0),
             durable_end: AtomicI64::new(0),
             high_watermark: AtomicI64::new(0),
+            cleaned: AtomicI64::new(0),
             epochs: Mutex::new(epochs),
             sync: Mutex::default(),
             observer: ArcSwapOption::empty(),
@@ -151,6 +153,15 @@ impl Shared {
 
     pub(crate) fn set_high_watermark(&self, high_watermark: Offset) {
         self.high_watermark.store(high_watermark.get(), Ordering::Release);
+    }
+
+    /// The log is compacted up to here.
+    pub(crate) fn cleaned(&self) -> Offset {
+        Offset::new(self.cleaned.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_cleaned(&self, cleaned: Offset) {
+        self.cleaned.store(cleaned.get(), Ordering::Release);
     }
 
     pub(crate) fn observer(&self) -> Option<Arc<dyn DurableObserver>> {

@@ -117,6 +117,7 @@ impl Log {
         let lowered = self.shared.durable_end() > limit || self.start() > limit;
         self.shared.set_durable_end(self.shared.durable_end().min(limit));
         self.shared.set_high_watermark(self.shared.high_watermark().min(limit));
+        self.shared.set_cleaned(self.shared.cleaned().min(limit));
         self.core.slots.stage(self.shared.key(), |slot| {
             slot.synced_end = slot.synced_end.min(limit);
             slot.log_start = slot.log_start.min(limit);

@@ -8,8 +8,9 @@
 
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use yak_model::api::ActiveProducer;
 use yak_model::limits::PRODUCER_BATCHES_REMEMBERED;
 use yak_model::{Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 use yak_record::BatchHeader;
@@ -166,6 +167,23 @@ impl Producers {
                 producer.last_seen = producer.last_seen.max(before.last_seen);
             }
         }
+    }
+
+    /// Who they are, by id.
+    pub(crate) fn describe(&self) -> impl Iterator<Item = ActiveProducer> {
+        self.by_id.iter().map(|(id, producer)| ActiveProducer {
+            producer_id: *id,
+            producer_epoch: producer.epoch,
+            last_sequence: producer.last().map_or(Sequence::NONE, |last| last.last_sequence),
+            last_timestamp: producer.last().map_or(TimestampMs::NONE, |last| last.timestamp),
+            transaction_start: None,
+        })
+    }
+
+    /// The last offsets of the batches that are remembered.
+    pub(crate) fn last_offsets(&self) -> BTreeSet<Offset> {
+        let batches = self.by_id.values().flat_map(|producer| producer.batches.iter().flatten());
+        batches.map(|batch| batch.last_offset).collect()
     }
 
     pub(crate) fn len(&self) -> usize {

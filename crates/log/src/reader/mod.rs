@@ -4,6 +4,7 @@
 //! so that the list covers them; it walks headers only as far as they lead, and hands out a range of the file,
 //! which the range keeps open when retention deletes it.
 
+mod holes;
 mod times;
 mod verify;
 
@@ -20,6 +21,9 @@ use crate::segment::{FoundBatch, LookupError, Segment, names};
 use crate::sync::lock;
 
 pub use times::TimestampedOffset;
+
+/// A batch and the segment that holds it.
+type Found = (Arc<Segment>, FoundBatch);
 
 /// Reads a log. Clones are cheap and independent of each other.
 #[derive(Clone, Debug)]
@@ -98,18 +102,29 @@ impl LogReader {
         if offset == bound {
             return Ok(Records::EMPTY);
         }
-        let found = self.find(offset)?;
-        let Some((segment, first)) = found else {
-            return Ok(Records::EMPTY);
-        };
+        match self.find(offset)? {
+            Some(found) => Ok(self.read_at(found, offset, max_bytes, bound)?.0),
+            None => Ok(Records::EMPTY),
+        }
+    }
+
+    /// Whole batches from a found one on, and the offset after their last record: below the bound if a limit or the end
+    /// of the segment came first, `offset` if there is nothing.
+    fn read_at(
+        &self,
+        (segment, first): Found,
+        offset: Offset,
+        max_bytes: u64,
+        bound: Offset,
+    ) -> Result<(Records, Offset), ReadError> {
         let span = segment.span(&first, max_bytes, bound);
         let Some(span) = span.map_err(|error| self.failed(&segment, offset, error))? else {
-            return self.beyond(&segment, &first, offset);
+            return Ok((self.beyond(&segment, &first, offset)?, offset));
         };
         let source = segment.log().map_err(ReadError::Storage)?;
         // A read that is larger than memory is cut by its own limits long before.
         let len = usize::try_from(span.len).unwrap_or(usize::MAX);
-        Ok(Records::Stored(StoredRange { source, position: span.position, len }))
+        Ok((Records::Stored(StoredRange { source, position: span.position, len }), span.end))
     }
 
     /// The batch that holds `offset` is not wholly before the bound: there is nothing to read yet, or, if it
@@ -124,7 +139,7 @@ impl LogReader {
     }
 
     /// The segment and batch that hold `offset`, which is in the log.
-    fn find(&self, offset: Offset) -> Result<Option<(Arc<Segment>, FoundBatch)>, ReadError> {
+    fn find(&self, offset: Offset) -> Result<Option<Found>, ReadError> {
         let segments = self.shared.segments.load_full();
         let after = segments.partition_point(|segment| segment.base() <= offset);
         let Some(index) = after.checked_sub(1) else {

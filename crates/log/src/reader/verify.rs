@@ -9,7 +9,7 @@ use crate::sync::lock;
 
 impl LogReader {
     /// Checks batches that [`LogReader::read`] gave for `offset`: each whole, its checksum right, continuing
-    /// the one before (the first holding `offset`), of the epoch that belongs there. Nothing that a single
+    /// the one before (the first holding `offset`, or separated from it by nothing but what compaction left empty), of the epoch that belongs there. Nothing that a single
     /// flipped bit on the disk makes of a log passes this. For whoever decodes the records anyway.
     ///
     /// # Errors
@@ -42,7 +42,10 @@ impl LogReader {
         let base = header.base_offset;
         let belongs = match expected {
             Some(expected) => base == expected,
-            None => base <= offset && offset < header.next_offset(),
+            None => {
+                let holds = base <= offset && offset < header.next_offset();
+                holds || (base > offset && self.holes_reach(offset, base))
+            }
         };
         if !belongs {
             return Some(format!("base offset {base} where {} belongs", expected.unwrap_or(offset)));

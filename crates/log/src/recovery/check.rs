@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use yak_model::{LeaderEpoch, Offset};
 
-use super::{DamageKind, Evidence, RecoverError, Recovered, RecoveryReport, lookup_failed, repair};
+use super::{DamageKind, Evidence, RecoverError, Recovered, RecoveryReport, lookup_failed, repair, swaps};
 use crate::dir::{EntryKind, read_file};
 use crate::disk::Disk;
 use crate::epochs::{self, LeaderEpochs};
@@ -47,6 +47,7 @@ impl Checked {
 
 /// Opens the segments of a partition, checks what has to be checked, and repairs what may be repaired.
 pub(crate) fn recover(evidence: &Evidence<'_>) -> Result<Recovered, RecoverError> {
+    swaps::complete(evidence)?;
     let (mut segments, unindexed) = list_segments(evidence.disk(), &evidence.dir)?;
     drop_below_start(evidence, &mut segments)?;
     let mut epochs = read_epochs(evidence.disk(), &evidence.dir)?;
@@ -277,7 +278,9 @@ fn list_segments(disk: &Arc<Disk>, dir: &Arc<Path>) -> Result<(Segments, BTreeSe
             }
             Some((base, names::INDEX)) => _ = indexed.insert(base),
             Some((base, names::TIME_INDEX)) => _ = timed.insert(base),
-            Some((_, suffix)) if suffix.ends_with(names::DELETED) => remove(disk, &path)?,
+            Some((_, suffix)) if suffix.ends_with(names::DELETED) || suffix.ends_with(names::CLEANED) => {
+                remove(disk, &path)?;
+            }
             None if entry.name.ends_with(".tmp") => remove(disk, &path)?,
             _ => {}
         }

@@ -20,6 +20,7 @@
 
 mod check;
 mod repair;
+mod swaps;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -158,6 +159,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) recovery_point: Option<Offset>,
     pub(crate) high_watermark: Option<Offset>,
     pub(crate) log_start: Option<Offset>,
+    pub(crate) cleaned: Option<Offset>,
     pub(crate) on_damage: OnDamage,
     pub(crate) index_interval_bytes: u64,
     pub(crate) rewrite_tail: bool,

@@ -137,6 +137,11 @@ impl<E: Entry> IndexFile<E> {
         &self.path
     }
 
+    /// The file has another name from now on.
+    pub(crate) fn moved(&mut self, path: PathBuf) {
+        self.path = path;
+    }
+
     /// Bytes that the file will have.
     pub(crate) fn len(&mut self) -> io::Result<u64> {
         Ok((self.written()? * E::LEN + self.pending.len()) as u64)

@@ -46,6 +46,22 @@ impl Indexes {
         }
     }
 
+    /// New indexes in files whose names have a suffix more, until they are [`Indexes::moved`].
+    pub(super) fn aside(disk: &Arc<Disk>, dir: &Path, base: Offset, suffix: &str) -> Self {
+        let path = |kind: &str| dir.join(names::file_name(base, &format!("{kind}.{suffix}")));
+        Self {
+            offsets: IndexFile::new(disk.clone(), path(names::INDEX)),
+            times: IndexFile::new(disk.clone(), path(names::TIME_INDEX)),
+            ..Self::new(disk, dir, base)
+        }
+    }
+
+    /// The files have their usual names now.
+    pub(super) fn moved(&mut self, dir: &Path, base: Offset) {
+        self.offsets.moved(dir.join(names::file_name(base, names::INDEX)));
+        self.times.moved(dir.join(names::file_name(base, names::TIME_INDEX)));
+    }
+
     pub(super) fn existing(disk: &Arc<Disk>, dir: &Path, base: Offset) -> Self {
         Self {
             offsets: IndexFile::existing(disk.clone(), dir.join(names::file_name(base, names::INDEX))),

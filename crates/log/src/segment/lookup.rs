@@ -23,6 +23,8 @@ const WALK_AT_MOST: u64 = 64 * 1024;
 pub(crate) struct Span {
     pub(crate) position: u64,
     pub(crate) len: u64,
+    /// The offset after its last record.
+    pub(crate) end: Offset,
 }
 
 /// Why a search failed.
@@ -86,7 +88,11 @@ impl Segment {
             last = batch;
         }
         self.set_hint(last.header.next_offset(), last.end());
-        Ok(Some(Span { position: first.position, len: last.end() - first.position }))
+        Ok(Some(Span {
+            position: first.position,
+            len: last.end() - first.position,
+            end: last.header.next_offset(),
+        }))
     }
 
     /// The first batch, not wholly before `from`, that has a timestamp at or after `timestamp`.
@@ -262,7 +268,8 @@ impl Segment {
 
     /// Takes note if an entry did not lead to a batch.
     fn trust(&self, batch: Option<FoundBatch>) -> Option<FoundBatch> {
-        if batch.is_none() {
+        // The index of a successor says nothing about the segment whose name it took.
+        if batch.is_none() && !self.is_replaced() {
             tracing::warn!(index = %self.disk.full(&self.path(names::INDEX)).display(), "index entry is wrong");
             self.suspect.store(true, Ordering::Release);
         }

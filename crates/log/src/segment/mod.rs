@@ -53,7 +53,12 @@ pub(crate) struct Segment {
     /// An index entry was found wrong; the writer rebuilds them when it has time.
     suspect: AtomicBool,
     fate: Arc<Fate>,
+    /// Once another segment has its name: which of those that had it this one was.
+    replaced: AtomicU64,
 }
+
+/// Tells segments of one name apart that compaction replaced.
+static REPLACED: AtomicU64 = AtomicU64::new(1);
 
 impl Segment {
     /// A new, empty segment. Its log file is made at once; the caller makes the name durable.
@@ -82,6 +87,7 @@ impl Segment {
             hint: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
             fate: Arc::default(),
+            replaced: AtomicU64::new(0),
         }
     }
 
@@ -105,11 +111,22 @@ impl Segment {
         }
         let path = self.path(names::LOG);
         let file = match self.disk.dir().open(&path, OpenMode::Write) {
-            // It is being deleted, and stays under this name as long as somebody has the segment.
+            // It is being deleted, and stays under one of these names as long as somebody has the segment.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.disk.dir().open(&self.deleted_path(names::LOG), OpenMode::Read).or(Err(error))
+                let open = |path: PathBuf| self.disk.dir().open(&path, OpenMode::Read);
+                let replaced = self.replaced_path(names::LOG).map(open);
+                replaced.unwrap_or_else(|| open(self.deleted_path(names::LOG))).or(Err(error))
             }
-            file => file,
+            // What was opened may be the successor's: that has the name only after this one was marked.
+            Ok(file) => match self.replaced_path(names::LOG) {
+                Some(own) => match self.disk.dir().open(&own, OpenMode::Read) {
+                    // The name was not given away yet.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(file),
+                    own => own,
+                },
+                None => Ok(file),
+            },
+            error => error,
         };
         let file = self.disk.look("open", &path, file)?;
         Ok(Arc::new(LogFile::new(file, path, self.fate.clone())))
@@ -196,12 +213,37 @@ impl Segment {
         self.path(&format!("{suffix}.{}", names::DELETED))
     }
 
+    /// Where a file is that gave its name to a successor's.
+    fn replaced_path(&self, suffix: &str) -> Option<PathBuf> {
+        match self.replaced.load(Ordering::Acquire) {
+            0 => None,
+            number => Some(self.path(&format!("{suffix}.{number}.{}", names::DELETED))),
+        }
+    }
+
+    /// Whether a successor has its name, or is about to get it.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire) > 0
+    }
+
     /// Renames the files to `*.deleted`; they are removed when the last reader has let go.
     pub(crate) fn delete(&self, trash: &Arc<Trash>, delay: Duration) -> Result<(), StorageFailure> {
+        let files = [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT];
+        self.rename_away(&files, trash, delay)
+    }
+
+    /// As [`Segment::delete`], before a successor gets the names: this one's files are found all the same by those
+    /// who hold it.
+    pub(crate) fn replace(&self, trash: &Arc<Trash>, delay: Duration) -> Result<(), StorageFailure> {
+        self.replaced.store(REPLACED.fetch_add(1, Ordering::Relaxed), Ordering::Release);
+        self.rename_away(&[names::LOG, names::INDEX, names::TIME_INDEX], trash, delay)
+    }
+
+    fn rename_away(&self, files: &[&str], trash: &Arc<Trash>, delay: Duration) -> Result<(), StorageFailure> {
         let mut renamed = Vec::new();
-        for suffix in [names::LOG, names::INDEX, names::TIME_INDEX, names::SNAPSHOT] {
+        for suffix in files {
             let path = self.path(suffix);
-            let target = self.deleted_path(suffix);
+            let target = self.replaced_path(suffix).unwrap_or_else(|| self.deleted_path(suffix));
             match self.disk.dir().rename(&path, &target) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 result => self.disk.change("rename", &path, result)?,

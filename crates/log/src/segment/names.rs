@@ -12,6 +12,11 @@ pub(crate) const TIME_INDEX: &str = "timeindex";
 pub(crate) const SNAPSHOT: &str = "snapshot";
 /// Appended to the name of a file that waits for its removal.
 pub(crate) const DELETED: &str = "deleted";
+/// Appended to the name of a file that compaction makes; without a later name it is nothing.
+pub(crate) const CLEANED: &str = "cleaned";
+/// Appended to the name of a file that compaction made, and whose place in the log is settled: what is there of the
+/// segments that it replaces is to go.
+pub(crate) const SWAP: &str = "swap";
 /// Appended to the name of a file that was found damaged and set aside.
 pub(crate) const DAMAGED: &str = "damaged";
 

@@ -20,6 +20,19 @@ impl Segment {
         Rebuild { base: self.base, indexes: Indexes::new(&self.disk, &self.dir, self.base), interval }
     }
 
+    /// Begins indexes of what is to replace this segment, in files whose names have a suffix more.
+    pub(crate) fn rebuild_aside(&self, interval: u64, suffix: &str) -> Rebuild {
+        let indexes = Indexes::aside(&self.disk, &self.dir, self.base, suffix);
+        Rebuild { base: self.base, indexes, interval }
+    }
+
+    /// The segment that takes the place of this one and perhaps of others behind it. Its files have their usual
+    /// names; `rebuild` comes from [`Segment::rebuild_aside`].
+    pub(crate) fn successor(&self, size: u64, mut rebuild: Rebuild) -> Self {
+        rebuild.indexes.moved(&self.dir, self.base);
+        Self::assemble(&self.disk, &self.dir, self.base, (size, rebuild.indexes))
+    }
+
     /// Begins indexes that continue the present ones, for a walk from the batch that comes back: the last
     /// indexed one that lies wholly before `from`. `None` if there is no such batch, or an index is wrong.
     pub(crate) fn resume(
@@ -81,6 +94,14 @@ impl Rebuild {
         match relative_to(self.base, batch.header.last_offset()) {
             Some(relative) => self.indexes.note(batch.position, relative, &batch.header, self.interval),
             None => Ok(()),
+        }
+    }
+
+    /// Writes the files of a segment that will not be appended to. Without room entries wait in memory.
+    pub(crate) fn flush(&mut self) -> Result<(), StorageFailure> {
+        match self.indexes.flush(true) {
+            Err(failure) if !failure.is_refused_for_now() => Err(failure),
+            _ => Ok(()),
         }
     }
 

@@ -108,7 +108,7 @@ impl<'a> Scan<'a> {
     }
 
     /// `len` bytes at `position`, all of which must be there; read with what follows if need be.
-    fn bytes(&mut self, position: u64, len: usize) -> io::Result<&[u8]> {
+    pub(crate) fn bytes(&mut self, position: u64, len: usize) -> io::Result<&[u8]> {
         let have = self.window_at..self.window_at + self.window.len() as u64;
         if position < have.start || position + len as u64 > have.end {
             let wanted = len.max(self.read_at_once).min(to_usize(self.end - position));

@@ -1,6 +1,8 @@
 //! What the tests of the log share: a directory in memory, batches, and everything that a log holds.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod compaction;
+
 use std::sync::Arc;
 use std::time::Duration;
 
