@@ -49,6 +49,14 @@ number! {
     LeaderEpoch(i32)
 }
 number! {
+    /// Counts the rebalances of a classic group; fences members of an earlier one. -1 is "none".
+    GenerationId(i32)
+}
+number! {
+    /// Counts the changes of a member's assignment in a server-side group (KIP-848); fences what it says of an earlier one.
+    MemberEpoch(i32)
+}
+number! {
     /// Counts the changes of one partition's record; compare-and-set of ISR changes is on it.
     PartitionEpoch(i32)
 }
@@ -99,6 +107,15 @@ impl LeaderEpoch {
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
+}
+
+impl MemberEpoch {
+    /// A member that joins.
+    pub const JOIN: Self = Self(0);
+    /// A member that leaves.
+    pub const LEAVE: Self = Self(-1);
+    /// A static member that leaves and means to come back within its session.
+    pub const LEAVE_STATIC: Self = Self(-2);
 }
 
 impl PartitionEpoch {

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod config;
 mod error;
+mod group;
 mod ids;
 pub mod limits;
 pub mod metadata;
@@ -16,9 +17,10 @@ mod topic;
 mod uuid;
 
 pub use error::{ErrorCode, Retry};
+pub use group::{GroupId, InstanceId, InvalidGroupName, MemberId};
 pub use ids::{
-    BrokerEpoch, BrokerId, LeaderEpoch, MetadataIndex, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Term, TimestampMs,
+    BrokerEpoch, BrokerId, GenerationId, LeaderEpoch, MemberEpoch, MetadataIndex, Offset, PartitionEpoch,
+    PartitionIndex, ProducerEpoch, ProducerId, Sequence, Term, TimestampMs,
 };
 pub use partitioner::{murmur2, partition_for_key};
 pub use topic::{InvalidTopicName, TopicName, TopicPartition};

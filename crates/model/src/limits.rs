@@ -9,6 +9,21 @@ pub const MAX_TOPIC_NAME_LEN: usize = 249;
 pub const MAX_LABEL_LEN: usize = 255;
 /// Longest group id or member id.
 pub const MAX_GROUP_ID_LEN: usize = 32_767;
+/// Most groups of one coordinator, which is one partition of `__consumer_offsets`.
+pub const MAX_GROUPS_PER_COORDINATOR: usize = 100_000;
+/// Most protocols that a member of a classic group offers. Clients know three or four.
+pub const MAX_GROUP_PROTOCOLS: usize = 32;
+/// Most that one member says of itself: its names, its protocols with what they say, the topics that it wants. All members
+/// of a group have to fit into one record batch when it is stored.
+pub const MAX_MEMBER_BYTES: usize = DEFAULT_MAX_MESSAGE_BYTES;
+/// Most that is kept of the members of all groups that a broker coordinates. With more, nobody joins for now.
+pub const MAX_MEMBERS_BYTES: usize = 256 * 1024 * 1024;
+/// Most batches that a coordinator has appended and that wait for its replicas. With more, it takes nothing new for now.
+pub const MAX_COORDINATOR_WRITES: usize = 3_000;
+/// Longest text that is remembered of why a rebalance began.
+pub const MAX_REBALANCE_CAUSE_LEN: usize = 512;
+/// Longest expression by which a member of a group wants topics.
+pub const MAX_TOPIC_REGEX_LEN: usize = 4_096;
 /// Largest request line before anything is known of the peer (`socket.request.max.bytes` may lower it).
 pub const MAX_REQUEST_BYTES: usize = 100 * 1024 * 1024;
 /// Deepest nesting of JSON that is read; records carry deeper values only as text.

@@ -103,6 +103,8 @@ pub struct BrokerRegistration {
     pub host: String,
     /// Port that clients and brokers connect to.
     pub port: u16,
+    /// Whether host and port are of `advertised.listeners`, to be told to everybody as they are.
+    pub advertised: bool,
     /// `broker.rack`.
     pub rack: Option<String>,
 }

@@ -46,6 +46,7 @@ pub use ops::fetch::{
     parse_fetch_reply,
 };
 pub use ops::forwarded_by::encode_forwarded;
+pub use ops::groups::group_stream::{encode_group_event, parse_group_event};
 pub use ops::hello::{Hello, HelloReply};
 pub use ops::produce::{ProduceHead, ProduceLine, parse_produce_reply};
 pub use ops::replica_fetch::{
@@ -59,4 +60,4 @@ pub use record_line::{
     RecordLine, TailEncoder, TailProgress, TailWindow, encode_record_line, parse_record_line,
 };
 pub use reply::{MalformedReply, ReplyBody, Response, encode_error, encode_reply};
-pub use request::{BadRequest, Envelope, FetchRequest, Parser, Request, parse_request};
+pub use request::{BadRequest, Envelope, FetchRequest, GroupRequest, Parser, Request, parse_request};

@@ -36,7 +36,7 @@ pub(crate) fn read(node: Node<'_, '_>) -> Result<Rejection, Problem> {
     };
     let leader = fields.optional("leader", |node| read_leader(&mut node.fields()?))?;
     let retry_after_ms = fields.optional_count("retry_after_ms")?;
-    Ok(Rejection { code, message, leader, retry_after_ms })
+    Ok(Rejection { code, message, leader, retry_after_ms, log_start_offset: None })
 }
 
 fn read_leader(fields: &mut Fields<'_, '_>) -> Result<LeaderHint, Problem> {

@@ -4,16 +4,17 @@ use std::fmt;
 
 use yak_model::TimestampMs;
 use yak_model::api::{
-    AlterConfigs, CreatePartitions, CreateTopics, DeleteRecords, DeleteTopics, DescribeConfigs, ElectLeaders,
-    Fetch, ForwardedBy, InitProducerId, ListOffsets, Metadata, Produce, Register, Rejection, ReplicaFetch,
-    Subscribe, Tail,
+    AlterConfigs, ConsumerGroupHeartbeat, CreatePartitions, CreateTopics, DeleteGroups, DeleteRecords,
+    DeleteTopics, DescribeConfigs, DescribeGroups, ElectLeaders, Fetch, FindCoordinator, ForwardedBy,
+    GroupStream, InitProducerId, ListGroups, ListOffsets, Metadata, OffsetCommit, OffsetDelete, OffsetFetch,
+    Produce, Register, Rejection, ReplicaFetch, Subscribe, Tail,
 };
 use yak_record::BatchBuilder;
 
 use crate::json::{Fields, Path, Problem, line_text, near, shown};
 use crate::ops::hello::Hello;
 use crate::ops::produce::LineReader;
-use crate::ops::{self, fetch};
+use crate::ops::{self, fetch, groups};
 use crate::{RequestId, ValueStyle};
 
 /// A request line, understood.
@@ -59,6 +60,22 @@ pub enum Request {
     Deregister,
     Status,
     ReplicaFetch(ReplicaFetch),
+    Group(GroupRequest),
+}
+
+/// Operations on groups, with what they ask for.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are the operations, documented with their types")]
+pub enum GroupRequest {
+    FindCoordinator(FindCoordinator),
+    OffsetCommit(OffsetCommit),
+    OffsetFetch(OffsetFetch),
+    OffsetDelete(OffsetDelete),
+    ListGroups(ListGroups),
+    DescribeGroups(DescribeGroups),
+    DeleteGroups(DeleteGroups),
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeat),
+    GroupStream(GroupStream),
 }
 
 /// A fetch, and how its values are to be written.
@@ -105,7 +122,7 @@ impl fmt::Debug for Parser {
 }
 
 /// The operations' names, for "did you mean".
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 28] = [
     ops::hello::NAME,
     ops::produce::NAME,
     fetch::NAME,
@@ -125,6 +142,15 @@ const NAMES: [&str; 19] = [
     ops::deregister::NAME,
     ops::status::NAME,
     ops::replica_fetch::NAME,
+    groups::find_coordinator::NAME,
+    groups::offset_commit::NAME,
+    groups::offset_fetch::NAME,
+    groups::offset_delete::NAME,
+    groups::list_groups::NAME,
+    groups::describe_groups::NAME,
+    groups::delete_groups::NAME,
+    groups::consumer_group_heartbeat::NAME,
+    groups::group_stream::NAME,
 ];
 
 /// Reads one complete line (with or without its newline). Records without a timestamp of their own or of their
@@ -189,6 +215,33 @@ fn read_operation(
         ops::status::NAME => Request::Status,
         ops::replica_fetch::NAME => Request::ReplicaFetch(ops::replica_fetch::read_request(fields)?),
         ops::hello::NAME => Request::Hello(ops::hello::read_request(fields)?),
+        _ => Request::Group(read_group_operation(operation, fields)?),
+    })
+}
+
+fn read_group_operation(operation: &str, fields: &mut Fields<'_, '_>) -> Result<GroupRequest, Problem> {
+    Ok(match operation {
+        groups::find_coordinator::NAME => {
+            GroupRequest::FindCoordinator(groups::find_coordinator::read_request(fields)?)
+        }
+        groups::offset_commit::NAME => {
+            GroupRequest::OffsetCommit(groups::offset_commit::read_request(fields)?)
+        }
+        groups::offset_fetch::NAME => GroupRequest::OffsetFetch(groups::offset_fetch::read_request(fields)?),
+        groups::offset_delete::NAME => {
+            GroupRequest::OffsetDelete(groups::offset_delete::read_request(fields)?)
+        }
+        groups::list_groups::NAME => GroupRequest::ListGroups(groups::list_groups::read_request(fields)?),
+        groups::describe_groups::NAME => {
+            GroupRequest::DescribeGroups(groups::describe_groups::read_request(fields)?)
+        }
+        groups::delete_groups::NAME => {
+            GroupRequest::DeleteGroups(groups::delete_groups::read_request(fields)?)
+        }
+        groups::consumer_group_heartbeat::NAME => {
+            GroupRequest::ConsumerGroupHeartbeat(groups::consumer_group_heartbeat::read_request(fields)?)
+        }
+        groups::group_stream::NAME => GroupRequest::GroupStream(groups::group_stream::read_request(fields)?),
         unknown => return Err(unknown_operation(unknown, &NAMES)),
     })
 }

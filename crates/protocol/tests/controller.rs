@@ -35,6 +35,7 @@ fn opening() -> OpenSession {
             directory_ids: vec![uuid(1)],
             host: "localhost".to_owned(),
             port: 9092,
+            advertised: false,
             rack: Some("a".to_owned()),
             proof: LogProof { undamaged: true, page_cache_kept: false },
         },
@@ -78,6 +79,10 @@ fn check_call(call: &impl Call, line: &str) -> ControllerRequest {
 fn sessions_as_they_stand_on_the_wire() {
     let line = r#"{"op":"register_broker","broker_id":1,"incarnation_id":"AgICAgICQgKCAgICAgICAg","cluster_id":"BAQEBAQERASEBAQEBAQEBA","directory_ids":["AQEBAQEBQQGBAQEBAQEBAQ"],"host":"localhost","port":9092,"rack":"a","proof":{"undamaged":true,"page_cache_kept":false},"seen":56,"secret":"s"}"#;
     assert_eq!(check_call(&opening(), line), ControllerRequest::RegisterBroker(opening()));
+    let registration = RegisterBroker { advertised: true, ..opening().registration };
+    let advertised = OpenSession { registration, ..opening() };
+    let line = line.replace(r#""port":9092,"#, r#""port":9092,"advertised":true,"#);
+    assert_eq!(check_call(&advertised, &line), ControllerRequest::RegisterBroker(advertised.clone()));
     let resume = ResumeSession {
         broker_id: ONE.0,
         broker_epoch: ONE.1,
@@ -394,10 +399,10 @@ fn id<T: std::str::FromStr + std::fmt::Debug>() -> impl Strategy<Value = T> {
 
 fn openings() -> impl Strategy<Value = OpenSession> {
     let ids = (0..=i32::MAX, id(), option::of(id()), vec(id(), 0..4));
-    let place = ("\\PC{0,12}", any::<u16>(), option::of("\\PC{0,12}"));
+    let place = ("\\PC{0,12}", (any::<u16>(), any::<bool>()), option::of("\\PC{0,12}"));
     let rest = (any::<bool>(), any::<bool>(), any::<u64>(), option::of("\\PC{0,12}"));
-    (ids, place, rest).prop_map(|(ids, (host, port, rack), (undamaged, page_cache_kept, seen, secret))| {
-        OpenSession {
+    (ids, place, rest).prop_map(
+        |(ids, (host, (port, advertised), rack), (undamaged, page_cache_kept, seen, secret))| OpenSession {
             registration: RegisterBroker {
                 broker_id: ids.0.into(),
                 incarnation_id: ids.1,
@@ -405,13 +410,14 @@ fn openings() -> impl Strategy<Value = OpenSession> {
                 directory_ids: ids.3,
                 host,
                 port,
+                advertised,
                 rack,
                 proof: LogProof { undamaged, page_cache_kept },
             },
             seen: seen.into(),
             secret,
-        }
-    })
+        },
+    )
 }
 
 fn alterations() -> impl Strategy<Value = AlterIsr> {

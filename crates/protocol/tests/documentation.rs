@@ -64,7 +64,7 @@ fn every_example_is_understood_or_refused_as_shown() {
             }
         }
     }
-    assert_eq!(operations.len(), 19, "every operation has an example: {operations:?}");
+    assert_eq!(operations.len(), 28, "every operation has an example: {operations:?}");
     assert_eq!(refused, 5, "the section on errors has five examples");
     assert!(sent > 40, "{sent} examples");
 }

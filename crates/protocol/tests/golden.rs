@@ -39,6 +39,25 @@ fn check_reply<T: ReplyBody>(body: T, line: &str) {
 }
 
 #[test]
+fn a_change_of_a_list_is_an_object() {
+    let listed = |key: &str, change| ConfigAlteration { key: key.to_owned(), change };
+    check_call(
+        &AlterConfigs {
+            resources: vec![(
+                ConfigResource::ClusterDefault,
+                vec![
+                    listed("a\"b", ConfigChange::Append("x,y".to_owned())),
+                    listed("c", ConfigChange::Subtract("z".to_owned())),
+                ],
+            )],
+            replace: true,
+            validate_only: true,
+        },
+        r#"{"op":"alter_configs","resources":[{"broker":"default","configs":{"a\"b":{"append":"x,y"},"c":{"subtract":"z"}}}],"replace":true,"validate_only":true}"#,
+    );
+}
+
+#[test]
 fn requests_about_topics() {
     let configs = [("retention.ms".to_owned(), "1000".to_owned())].into();
     let create = CreateTopic {
@@ -53,7 +72,7 @@ fn requests_about_topics() {
         r#"{"op":"create_topics","topics":[{"name":"orders","partitions":3,"replication_factor":1,"assignment":[[1]],"configs":{"retention.ms":"1000"}}],"validate_only":false,"timeout_ms":5}"#,
     );
     check_call(
-        &DeleteTopics { topics: vec![topic()], timeout_ms: 5 },
+        &DeleteTopics { topics: vec![topic()], topic_ids: vec![], timeout_ms: 5 },
         r#"{"op":"delete_topics","topics":["orders"],"timeout_ms":5}"#,
     );
     check_call(
@@ -76,7 +95,7 @@ fn requests_about_topics() {
     );
     let change = |key: &str, value: Option<&str>| ConfigAlteration {
         key: key.to_owned(),
-        value: value.map(str::to_owned),
+        change: value.map_or(ConfigChange::Unset, |value| ConfigChange::Set(value.to_owned())),
     };
     check_call(
         &AlterConfigs {
@@ -84,6 +103,7 @@ fn requests_about_topics() {
                 ConfigResource::Topic(topic()),
                 vec![change("retention.ms", Some("5")), change("segment.ms", None)],
             )],
+            replace: false,
             validate_only: false,
         },
         r#"{"op":"alter_configs","resources":[{"topic":"orders","configs":{"retention.ms":"5","segment.ms":null}}],"validate_only":false}"#,
@@ -128,7 +148,10 @@ fn requests_about_clients_and_offsets() {
         at,
     };
     check_call(
-        &ListOffsets { entries: vec![at(OffsetSpec::Earliest), at(OffsetSpec::Time(TimestampMs::new(5)))] },
+        &ListOffsets {
+            entries: vec![at(OffsetSpec::Earliest), at(OffsetSpec::Time(TimestampMs::new(5)))],
+            ..ListOffsets::default()
+        },
         r#"{"op":"list_offsets","entries":[{"topic":"orders","partition":0,"leader_epoch":2,"at":"earliest"},{"topic":"orders","partition":0,"leader_epoch":2,"at":{"time":5}}]}"#,
     );
 }
@@ -137,11 +160,13 @@ fn requests_about_clients_and_offsets() {
 fn requests_for_records() {
     let mut out = BytesMut::new();
     let entry = FetchEntry {
+        topic_id: None,
         topic: topic(),
         partition: ZERO,
         leader_epoch: None,
         offset: Offset::new(7),
         max_bytes: 2,
+        last_fetched_epoch: None,
     };
     let fetch = Fetch {
         max_wait_ms: 500,
@@ -397,7 +422,7 @@ fn a_forwarded_line_says_by_whom_and_only_some_operations_are_forwarded() {
         leader_epoch: Some(4.into()),
         at: OffsetSpec::Latest,
     };
-    let request = ListOffsets { entries: vec![entry] };
+    let request = ListOffsets { entries: vec![entry], ..ListOffsets::default() };
     let (mut line, mut out) = (BytesMut::new(), BytesMut::new());
     request.encode_request(&mut line, None);
     encode_forwarded(&mut out, &by, &line);

@@ -8,7 +8,8 @@ use yak_model::api::*;
 use yak_model::{PartitionIndex, TimestampMs, TopicName};
 use yak_protocol::{
     Call, Deregister, FetchSink, FetchedHead, FetchedRecord, Hello, Parser, ReplyParser, Status,
-    encode_error, parse_event, parse_fetch_reply, parse_produce_reply, parse_record_line, parse_request,
+    encode_error, parse_event, parse_fetch_reply, parse_group_event, parse_produce_reply, parse_record_line,
+    parse_request,
 };
 
 const LINES: &[&str] = &[
@@ -26,6 +27,15 @@ const LINES: &[&str] = &[
     r#"{"op":"elect_leaders","kind":"unclean","partitions":[{"topic":"t","partition":0}],"timeout_ms":5}"#,
     r#"{"op":"init_producer_id","producer_id":5,"producer_epoch":1}"#,
     r#"{"op":"register","role":"consumer","client_id":"c","topics":["t"],"group":"g"}"#,
+    r#"{"op":"offset_commit","group":"g","member_id":"m","member_epoch":3,"instance":"i","offsets":[{"topic":"t","partition":0,"offset":5,"leader_epoch":0,"metadata":"x"}]}"#,
+    r#"{"op":"consumer_group_heartbeat","group":"g","member_id":"m","member_epoch":3,"owned":[{"topic_id":"AAAAAAAAQACAAAAAAAAAAA","partitions":[0,1]}]}"#,
+    r#"{"op":"group_stream","group":"g","include":"t.*","assignor":"range","rebalance_timeout_ms":5,"client_id":"c"}"#,
+    r#"{"op":"list_groups","states":["Stable"],"kinds":["classic"]}"#,
+    r#"{"ok":{"results":[{},{"error":{"code":"NOT_COORDINATOR","message":"why","retriable":true}}]}}"#,
+    r#"{"ok":{"offsets":[{"topic":"t","partition":0,"offset":5,"leader_epoch":0,"metadata":"","commit_time":5},{"topic":"t","partition":1,"offset":null}]}}"#,
+    r#"{"ok":{"groups":[{"group":"g","kind":"classic","state":"Stable","epoch":3,"assignment_epoch":3,"protocol_type":"consumer","assignor":"range","members":[{"member_id":"m","client_id":"c","client_host":"h","member_epoch":3,"topics":["t"],"assignment":[{"topic":"t","partitions":[0]}],"metadata_base64":"AAE=","last_heard_ms":20}],"rebalances":[{"at":5,"epoch":3,"cause":"c","took_ms":7,"members":2}]}]}}"#,
+    r#"{"event":"assignment","member_epoch":4,"topics":[{"topic":"t","topic_id":"AAAAAAAAQACAAAAAAAAAAA","partitions":[0,1]}],"complete":true}"#,
+    r#"{"event":"fenced","error":{"code":"FENCED_MEMBER_EPOCH","message":"m","retriable":false}}"#,
     r#"{"id":7,"ok":{"partitions":[{"partition":0,"base_offset":0,"count":1}],"acks":"all","acked_by":[1],"durable":true}}"#,
     r#"{"id":7,"error":{"code":"NOT_LEADER_OR_FOLLOWER","message":"m","retriable":true,"leader":{"broker_id":1,"leader_epoch":2,"host":"h","port":9092},"retry_after_ms":50}}"#,
     r#"{"ok":{"partitions":[{"topic":"t","partition":0,"next_offset":2,"high_watermark":2,"log_start_offset":0,"records":[{"offset":0,"timestamp":5,"key":"k","value":"\u00e9"},{"offset":1,"timestamp":5,"timestamp_type":"log_append","value_base64":"/w==","headers":[{"key":"h","value":null}]}]},{"topic":"t","partition":1,"error":{"code":"OFFSET_OUT_OF_RANGE","message":"m","retriable":false}}]},"throttle_ms":3}"#,
@@ -147,6 +157,13 @@ fn feed(line: &[u8], parser: &mut Parser) {
         Register::parse_reply(line).is_ok(),
         Deregister::parse_reply(line).is_ok(),
         Status::parse_reply(line).is_ok(),
+        OffsetCommit::parse_reply(line).is_ok(),
+        OffsetFetch::parse_reply(line).is_ok(),
+        ListGroups::parse_reply(line).is_ok(),
+        DescribeGroups::parse_reply(line).is_ok(),
+        ConsumerGroupHeartbeat::parse_reply(line).is_ok(),
+        GroupStream::parse_reply(line).is_ok(),
+        parse_group_event(line).is_ok(),
     ];
     assert!(!(outcomes[0] && outcomes[1]), "no line is both a reply and a record");
 }

@@ -22,6 +22,8 @@ pub struct RegisterBroker {
     pub host: String,
     /// Port that clients and brokers connect to.
     pub port: u16,
+    /// Whether host and port are of `advertised.listeners`, to be told to everybody as they are.
+    pub advertised: bool,
     /// `broker.rack`.
     pub rack: Option<String>,
     /// What it can say about its logs.

@@ -1,7 +1,7 @@
 //! Fetch and tail: read records.
 
-use super::Rejection;
-use crate::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicName};
+use super::{EpochEnd, Rejection};
+use crate::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, TopicName};
 
 /// Which records a reader may see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,12 +45,17 @@ pub struct Fetch {
 pub struct FetchEntry {
     /// The topic.
     pub topic: TopicName,
+    /// Its id, if it was asked for by that: another topic of that name is not meant.
+    pub topic_id: Option<TopicId>,
     /// The partition.
     pub partition: PartitionIndex,
     /// The epoch of the leader this is meant for, if known.
     pub leader_epoch: Option<LeaderEpoch>,
     /// First offset wanted.
     pub offset: Offset,
+    /// The epoch of the record before it as the reader had it, so that the leader sees where the two logs part
+    /// (KIP-595); `None` asks for no comparison.
+    pub last_fetched_epoch: Option<LeaderEpoch>,
     /// Most bytes of this partition (at least one batch is always sent).
     pub max_bytes: u32,
 }
@@ -71,10 +76,48 @@ pub struct FetchedPartition<R> {
     pub partition: PartitionIndex,
     /// First offset not known to be on the whole ISR; -1 with an error.
     pub high_watermark: Offset,
+    /// First offset of an unfinished transaction, else the high watermark: as long as there are no transactions the
+    /// high watermark; -1 with an error.
+    pub last_stable_offset: Offset,
     /// First offset still in the log; -1 with an error.
     pub log_start_offset: Offset,
+    /// What the reader had before the wanted offset is not what the leader has there: the largest epoch not above the
+    /// reader's, and where it ends in the leader's log. No records come with it.
+    pub diverging: Option<EpochEnd>,
     /// Whole batches, the first of which may begin before the wanted offset; or why not.
     pub records: Result<R, Rejection>,
+}
+
+impl<R> FetchedPartition<R> {
+    /// A partition that was not read.
+    pub const fn refused(topic: TopicName, partition: PartitionIndex, rejection: Rejection) -> Self {
+        Self {
+            topic,
+            partition,
+            high_watermark: Offset::new(-1),
+            last_stable_offset: Offset::new(-1),
+            log_start_offset: Offset::new(-1),
+            diverging: None,
+            records: Err(rejection),
+        }
+    }
+
+    /// The same with its records held in another way, or refused after all.
+    pub fn try_map<S>(
+        self,
+        hold: impl FnOnce(&TopicName, PartitionIndex, R) -> Result<S, Rejection>,
+    ) -> FetchedPartition<S> {
+        let records = self.records.and_then(|records| hold(&self.topic, self.partition, records));
+        FetchedPartition {
+            topic: self.topic,
+            partition: self.partition,
+            high_watermark: self.high_watermark,
+            last_stable_offset: self.last_stable_offset,
+            log_start_offset: self.log_start_offset,
+            diverging: self.diverging,
+            records,
+        }
+    }
 }
 
 /// Streams records to the connection from here on.

@@ -1,13 +1,16 @@
 //! List offsets: where a partition begins and ends, and which offset belongs to a time.
 
-use super::Rejection;
+use super::{Isolation, Rejection};
 use crate::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicName};
 
 /// Asks for offsets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOffsets {
     /// One question a partition.
     pub entries: Vec<ListOffsetsEntry>,
+    /// What "latest" means: the high watermark, or the last stable offset, which is the same as long as there are no
+    /// transactions.
+    pub isolation: Isolation,
 }
 
 /// Which offset of which partition.
@@ -26,7 +29,8 @@ pub struct ListOffsetsEntry {
 /// Which offset is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OffsetSpec {
-    /// The first record still there (Kafka's -2).
+    /// The first record still there (Kafka's -2, and -4: without remote storage the first on local disks is the
+    /// first of all).
     Earliest,
     /// The high watermark (Kafka's -1).
     Latest,

@@ -5,12 +5,23 @@
 
 mod clients;
 mod configs;
+mod consumer_group_heartbeat;
 mod controller;
+mod describe_cluster;
+mod describe_groups;
+mod describe_producers;
 mod fetch;
+mod find_coordinator;
 mod forwarded_by;
+mod group_stream;
+mod groups;
 mod list_offsets;
+mod log_dirs;
 mod metadata;
+mod offset_commit;
+mod offset_for_leader_epoch;
 mod produce;
+mod reassignments;
 mod replica_fetch;
 mod status;
 mod subscribe;
@@ -24,22 +35,44 @@ pub use clients::{
     ClientRole, ClientStatus, InitProducerId, InitProducerIdReply, PartitionPosition, Register, RegisterReply,
 };
 pub use configs::{
-    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, ConfigEntry, ConfigSource,
-    DescribeConfigs, DescribeConfigsReply, DescribedConfigs,
+    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, ConfigChange, ConfigEntry,
+    ConfigSource, ConfigSynonym, ConfigType, DescribeConfigs, DescribeConfigsReply, DescribedConfigs,
 };
+pub use consumer_group_heartbeat::{ConsumerGroupHeartbeat, ConsumerGroupHeartbeatReply, TopicPartitions};
 pub use controller::{
     AllocateProducerIds, AlterIsr, AlterIsrReply, ClientPresence, ElectLeaders, ElectLeadersReply,
     ElectionKind, ForwardedCreateTopics, Heartbeat, HeartbeatReply, IsrProposal, LogProof, OpenSession,
     ProducerIdBlock, RegisterBroker, Registered, ResumeSession, SessionOpened, SessionReport, ShutdownBroker,
     TopicDefaults, UnfenceBroker, Watch, ZookeeperReport,
 };
+pub use describe_cluster::{DescribeCluster, DescribeClusterReply, DescribedBroker};
+pub use describe_groups::{
+    DeleteGroups, DeleteGroupsReply, DescribeGroups, DescribeGroupsReply, DescribedGroup, DescribedMember,
+    GroupKind, GroupState, ListGroups, ListGroupsReply, ListedGroup, RebalanceRecord,
+};
+pub use describe_producers::{ActiveProducer, DescribeProducers, DescribeProducersReply, DescribedProducers};
 pub use fetch::{Fetch, FetchEntry, FetchReply, FetchedPartition, Isolation, ReadFrom, Tail, TailStart};
+pub use find_coordinator::{FindCoordinator, FindCoordinatorReply};
 pub use forwarded_by::ForwardedBy;
+pub use group_stream::{AssignedTopic, GroupAssignment, GroupEvent, GroupStream, GroupStreamReply};
+pub use groups::{
+    GroupHeartbeat, GroupProtocol, JoinGroup, JoinGroupReply, JoinRefused, JoinedMember, LeaveGroup,
+    LeavingMember, MemberIdentity, SyncGroup, SyncGroupReply,
+};
 pub use list_offsets::{
     ListOffsets, ListOffsetsEntry, ListOffsetsReply, ListedOffset, OffsetSpec, RefusedListOffsets,
 };
+pub use log_dirs::{DescribeLogDirs, DescribeLogDirsReply, LogDescription, LogDirDescription};
 pub use metadata::{BrokerMetadata, Metadata, MetadataReply, PartitionMetadata, TopicMetadata};
-pub use produce::{Acks, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce};
+pub use offset_commit::{
+    CommittedOffset, FetchedOffset, OffsetCommit, OffsetCommitEntry, OffsetCommitReply, OffsetDelete,
+    OffsetDeleteReply, OffsetFetch, OffsetFetchReply,
+};
+pub use offset_for_leader_epoch::{
+    EpochEndOffset, OffsetForLeaderEpoch, OffsetForLeaderEpochEntry, OffsetForLeaderEpochReply,
+};
+pub use produce::{Acks, BatchOrigin, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce};
+pub use reassignments::{ListPartitionReassignments, ListPartitionReassignmentsReply, OngoingReassignment};
 pub use replica_fetch::{
     EpochEnd, ReplicaData, ReplicaFetch, ReplicaFetchEntry, ReplicaFetchReply, ReplicaFetched,
 };
@@ -48,9 +81,10 @@ pub use subscribe::{Subscribe, SubscriptionEvent};
 pub use topics::{
     CreatePartitions, CreatePartitionsReply, CreateTopic, CreateTopics, CreateTopicsReply, CreatedTopic,
     DeleteRecords, DeleteRecordsEntry, DeleteRecordsReply, DeleteTopics, DeleteTopicsReply, DeletedRecords,
+    DeletedTopic,
 };
 
-use crate::{BrokerId, ErrorCode, LeaderEpoch};
+use crate::{BrokerId, ErrorCode, LeaderEpoch, Offset};
 
 /// Who asks, and over which connection.
 #[derive(Clone, Debug)]
@@ -104,6 +138,9 @@ pub struct Rejection {
     pub leader: Option<LeaderHint>,
     /// With a retriable code: when asking again makes sense.
     pub retry_after_ms: Option<u32>,
+    /// With a produce that the leader's log refused for its sequences: the first offset still there. By it an idempotent
+    /// producer tells records that were deleted in time from records that were lost (KIP-360).
+    pub log_start_offset: Option<Offset>,
 }
 
 /// Who leads a partition instead.
@@ -122,7 +159,7 @@ pub struct LeaderHint {
 impl Rejection {
     /// A rejection with a message for a person.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), leader: None, retry_after_ms: None }
+        Self { code, message: message.into(), leader: None, retry_after_ms: None, log_start_offset: None }
     }
 
     /// The same, telling when asking again makes sense.

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::Rejection;
-use crate::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicName};
+use crate::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, TopicName};
 
 /// When a produce is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,29 +17,43 @@ pub enum Acks {
     All,
 }
 
-/// Appends batches.
+/// Whether batches may be trusted to be well formed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BatchOrigin {
+    /// The broker built them itself, of records that were sent as text.
+    #[default]
+    Built,
+    /// They are bytes as a client sent them: exactly one batch for each entry, to be checked before it is appended.
+    Received,
+}
+
+/// Appends batches. `B` is how the protocol's host holds them: bytes that are patched in place where they lie.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Produce {
+pub struct Produce<B = BytesMut> {
     /// When to answer.
     pub acks: Acks,
+    /// Who built the batches.
+    pub origin: BatchOrigin,
     /// Longest wait for the acknowledgement.
     pub timeout_ms: u32,
     /// What to append, in order.
-    pub entries: Vec<ProduceEntry>,
+    pub entries: Vec<ProduceEntry<B>>,
 }
 
 /// Records for one topic.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ProduceEntry {
+pub struct ProduceEntry<B = BytesMut> {
     /// The topic.
     pub topic: TopicName,
+    /// Its id, if it was named by that: another topic of that name is not meant.
+    pub topic_id: Option<TopicId>,
     /// The partition; `None` leaves it to the broker (murmur2 of the key, else round robin).
     pub partition: Option<PartitionIndex>,
     /// The epoch of the leader this is meant for; `None` when typed by hand: the broker then forwards.
     pub leader_epoch: Option<LeaderEpoch>,
     /// One or more record batches, magic 2, as they stand in the log but for base offset and leader epoch.
     /// Producer id, epoch and base sequence are in their headers.
-    pub batches: BytesMut,
+    pub batches: B,
 }
 
 /// The answer: one result for each partition that got records, in the order of the entries.

@@ -46,11 +46,13 @@ pub struct CreatedTopic {
     pub similar: Option<TopicName>,
 }
 
-/// Deletes topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Deletes topics, each by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopics {
-    /// Which.
+    /// Which, by name.
     pub topics: Vec<TopicName>,
+    /// Which, by id: of a topic that was deleted and created anew, only the one that is meant.
+    pub topic_ids: Vec<TopicId>,
     /// Longest wait until they are gone.
     pub timeout_ms: u32,
 }
@@ -109,10 +111,21 @@ pub struct CreateTopicsReply {
 }
 
 /// One result for each topic to delete, in the order asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteTopicsReply {
-    /// What is gone.
+    /// What is gone of those that were named.
     pub topics: Vec<Result<TopicName, (TopicName, Rejection)>>,
+    /// What is gone of those that were asked for by id.
+    pub topic_ids: Vec<Result<DeletedTopic, (TopicId, Rejection)>>,
+}
+
+/// A topic that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedTopic {
+    /// The name that it had.
+    pub name: TopicName,
+    /// The id that names it for ever.
+    pub topic_id: TopicId,
 }
 
 /// The topic has more partitions now.

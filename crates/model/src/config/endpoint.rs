@@ -1,6 +1,7 @@
 //! Addresses in `listeners`, `advertised.listeners` and `zookeeper.connect`.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// A host and a port to listen on, or to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Endpoint {
     /// Whether this stands for every interface of the machine, which nobody can connect to by that name.
     #[must_use]
     pub fn is_every_interface(&self) -> bool {
-        matches!(self.host.as_str(), "0.0.0.0" | "::")
+        self.host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_unspecified())
     }
 }
 
@@ -108,6 +109,13 @@ mod tests {
         ] {
             assert_eq!(read(text), Ok(address.to_owned()));
         }
+    }
+
+    #[test]
+    fn every_interface_however_it_is_written() {
+        let is_every = |host: &str| Endpoint { host: host.to_owned(), port: 1 }.is_every_interface();
+        assert!(["0.0.0.0", "::", "0::0", "::ffff:0.0.0.0"].into_iter().all(is_every));
+        assert!(!["127.0.0.1", "::1", "localhost", "0.0.0.1"].into_iter().any(is_every));
     }
 
     #[test]

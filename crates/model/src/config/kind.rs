@@ -111,6 +111,12 @@ impl ConfigValue {
         if let Self::Boolean(truth) = self { Some(*truth) } else { None }
     }
 
+    /// The fraction, if it is one.
+    #[must_use]
+    pub const fn as_ratio(&self) -> Option<f64> {
+        if let Self::Ratio(ratio) = self { Some(*ratio) } else { None }
+    }
+
     /// The text, if it is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

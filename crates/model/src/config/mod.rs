@@ -10,6 +10,7 @@
 //!
 //! Everything here is pure: whoever calls reads the files and the environment.
 
+mod dynamic;
 mod endpoint;
 mod key;
 mod kind;
@@ -25,6 +26,7 @@ mod typed;
 mod units;
 mod written;
 
+pub use dynamic::{DynamicKey, dynamic_broker_key, dynamic_broker_keys};
 pub use endpoint::{DEFAULT_BROKER_PORT, DEFAULT_ZOOKEEPER_PORT, Endpoint, LOOPBACK};
 pub use key::{ConfigKey, ConfigProblem, Effect};
 pub use kind::{ConfigKind, ConfigValue, TimeUnit};

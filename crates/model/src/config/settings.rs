@@ -53,6 +53,12 @@ impl KeyTable {
         self.keys.binary_search_by(|key| key.name.cmp(name)).ok().map(|at| &self.keys[at])
     }
 
+    /// Whether a key exists, with an effect or without.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.find(name).is_some() || self.idle(name).is_some()
+    }
+
     fn idle(&self, name: &str) -> Option<&'static IdleKeys> {
         let matches = |pattern: &&str| match pattern.strip_suffix('*') {
             Some(prefix) => name.starts_with(prefix),

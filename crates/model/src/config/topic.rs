@@ -3,18 +3,22 @@
 use super::{ConfigKey, ConfigProblem, ConfigValue, Effect, TOPIC_KEYS, nearest};
 
 /// The topic-level values that have an effect, checked and typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
     /// `cleanup.policy`.
     pub cleanup_policy: CleanupPolicy,
     /// `compression.type`.
     pub compression: TopicCompression,
+    /// `delete.retention.ms`.
+    pub delete_retention_ms: u64,
     /// `file.delete.delay.ms`.
     pub file_delete_delay_ms: u64,
     /// `flush`.
     pub flush: FlushMode,
     /// `index.interval.bytes`.
     pub index_interval_bytes: u32,
+    /// `max.compaction.lag.ms`, at least 1.
+    pub max_compaction_lag_ms: u64,
     /// `max.message.bytes`: of a whole batch, header included.
     pub max_message_bytes: u32,
     /// `message.timestamp.after.max.ms`.
@@ -23,6 +27,10 @@ pub struct TopicConfig {
     pub message_timestamp_before_max_ms: u64,
     /// `message.timestamp.type`.
     pub message_timestamp_type: MessageTimestampType,
+    /// `min.cleanable.dirty.ratio`, from 0 to 1.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: u64,
     /// `min.insync.replicas`, at least 1.
     pub min_insync_replicas: u16,
     /// `retention.bytes`; `None` keeps all.
@@ -47,9 +55,27 @@ pub enum CleanupPolicy {
     /// They are deleted by age and size.
     #[default]
     Delete,
+    /// Of each key only the last record stays.
+    Compact,
+    /// Both.
+    CompactAndDelete,
 }
 
-/// How batches are compressed that the broker builds.
+impl CleanupPolicy {
+    /// Whether old segments are deleted.
+    #[must_use]
+    pub const fn deletes(self) -> bool {
+        matches!(self, Self::Delete | Self::CompactAndDelete)
+    }
+
+    /// Whether old values of a key go; then every record needs a key.
+    #[must_use]
+    pub const fn compacts(self) -> bool {
+        matches!(self, Self::Compact | Self::CompactAndDelete)
+    }
+}
+
+/// How batches are stored, whatever their producers chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TopicCompression {
     /// As each producer asks.
@@ -105,7 +131,7 @@ macro_rules! words {
     };
 }
 
-words!(CleanupPolicy { Delete "delete" });
+words!(CleanupPolicy { Delete "delete", Compact "compact", CompactAndDelete "compact,delete" });
 words!(TopicCompression {
     Producer "producer", Uncompressed "uncompressed", Gzip "gzip", Snappy "snappy", Lz4 "lz4", Zstd "zstd",
 });
@@ -133,13 +159,17 @@ impl Default for TopicConfig {
         let mut config = Self {
             cleanup_policy: CleanupPolicy::Delete,
             compression: TopicCompression::Producer,
+            delete_retention_ms: 0,
             file_delete_delay_ms: 0,
             flush: FlushMode::Sync,
             index_interval_bytes: 0,
+            max_compaction_lag_ms: 0,
             max_message_bytes: 0,
             message_timestamp_after_max_ms: 0,
             message_timestamp_before_max_ms: 0,
             message_timestamp_type: MessageTimestampType::CreateTime,
+            min_cleanable_dirty_ratio: 0.0,
+            min_compaction_lag_ms: 0,
             min_insync_replicas: 0,
             retention_bytes: None,
             retention_ms: None,
@@ -195,13 +225,17 @@ impl TopicConfig {
         Some(match name {
             "cleanup.policy" => self.cleanup_policy.name().to_owned(),
             "compression.type" => self.compression.name().to_owned(),
+            "delete.retention.ms" => self.delete_retention_ms.to_string(),
             "file.delete.delay.ms" => self.file_delete_delay_ms.to_string(),
             "flush" => self.flush.name().to_owned(),
             "index.interval.bytes" => self.index_interval_bytes.to_string(),
+            "max.compaction.lag.ms" => self.max_compaction_lag_ms.to_string(),
             "max.message.bytes" => self.max_message_bytes.to_string(),
             "message.timestamp.after.max.ms" => self.message_timestamp_after_max_ms.to_string(),
             "message.timestamp.before.max.ms" => self.message_timestamp_before_max_ms.to_string(),
             "message.timestamp.type" => self.message_timestamp_type.name().to_owned(),
+            "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_ratio.to_string(),
+            "min.compaction.lag.ms" => self.min_compaction_lag_ms.to_string(),
             "min.insync.replicas" => self.min_insync_replicas.to_string(),
             "retention.bytes" => limit_text(self.retention_bytes),
             "retention.ms" => limit_text(self.retention_ms),
@@ -217,17 +251,23 @@ impl TopicConfig {
     /// Assigns a value that its kind has read. The kinds keep numbers within the fields' ranges.
     fn assign(&mut self, name: &str, value: &ConfigValue) -> Result<(), String> {
         match name {
-            "cleanup.policy" => self.cleanup_policy = cleanup_policy(value)?,
+            "cleanup.policy" => self.cleanup_policy = cleanup_policy(value),
             "compression.type" => self.compression = word(value, TopicCompression::from_name),
+            "delete.retention.ms" => self.delete_retention_ms = span(value),
             "file.delete.delay.ms" => self.file_delete_delay_ms = span(value),
             "flush" => self.flush = word(value, FlushMode::from_name),
             "index.interval.bytes" => self.index_interval_bytes = number(value),
+            "max.compaction.lag.ms" => self.max_compaction_lag_ms = span(value),
             "max.message.bytes" => self.max_message_bytes = number(value),
             "message.timestamp.after.max.ms" => self.message_timestamp_after_max_ms = span(value),
             "message.timestamp.before.max.ms" => self.message_timestamp_before_max_ms = span(value),
             "message.timestamp.type" => {
                 self.message_timestamp_type = word(value, MessageTimestampType::from_name);
             }
+            "min.cleanable.dirty.ratio" => {
+                self.min_cleanable_dirty_ratio = value.as_ratio().expect("the kind is a ratio");
+            }
+            "min.compaction.lag.ms" => self.min_compaction_lag_ms = span(value),
             "min.insync.replicas" => self.min_insync_replicas = number(value),
             "retention.bytes" => self.retention_bytes = limit(value),
             "retention.ms" => self.retention_ms = limit(value),
@@ -251,12 +291,14 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn cleanup_policy(value: &ConfigValue) -> Result<CleanupPolicy, String> {
+fn cleanup_policy(value: &ConfigValue) -> CleanupPolicy {
     let policies = value.as_list().expect("the kind is a list");
-    if policies.iter().any(|policy| policy == "compact") {
-        return Err(format!("\"{value}\" asks for compaction, which is not built yet (use delete)"));
+    let has = |name: &str| policies.iter().any(|policy| policy == name);
+    match (has("compact"), has("delete")) {
+        (true, true) => CleanupPolicy::CompactAndDelete,
+        (true, false) => CleanupPolicy::Compact,
+        (false, _) => CleanupPolicy::Delete,
     }
-    Ok(CleanupPolicy::Delete)
 }
 
 fn word<T>(value: &ConfigValue, from_name: impl Fn(&str) -> Option<T>) -> T {
@@ -329,6 +371,22 @@ mod tests {
     }
 
     #[test]
+    fn old_records_are_deleted_compacted_or_both() {
+        for (text, shown, deletes, compacts) in [
+            ("delete", "delete", true, false),
+            ("compact", "compact", false, true),
+            ("delete, compact", "compact,delete", true, true),
+        ] {
+            let config =
+                TopicConfig::resolve(&TopicConfig::default(), [("cleanup.policy", text)]).expect("valid");
+            assert_eq!(config.get("cleanup.policy").as_deref(), Some(shown));
+            let policy = config.cleanup_policy;
+            assert_eq!((policy.deletes(), policy.compacts()), (deletes, compacts), "{text}");
+            assert_eq!(CleanupPolicy::from_name(policy.name()), Some(policy));
+        }
+    }
+
+    #[test]
     fn faults_name_the_key() {
         let fault =
             |key: &str, value: &str| validate_topic_config(key, value).expect_err("a fault").to_string();
@@ -339,9 +397,10 @@ mod tests {
             "segment.bytes: \"1GB\" is not a size (use bytes, or 1GiB)"
         );
         assert_eq!(
-            fault("cleanup.policy", "compact"),
-            "cleanup.policy: \"compact\" asks for compaction, which is not built yet (use delete)"
+            fault("min.cleanable.dirty.ratio", "1.5"),
+            "min.cleanable.dirty.ratio: \"1.5\" is not a number from 0 to 1"
         );
+        assert!(fault("cleanup.policy", "compress").starts_with("cleanup.policy: \"compress\""));
         assert_eq!(fault("preallocate", "perhaps"), "preallocate: \"perhaps\" is not true or false");
     }
 

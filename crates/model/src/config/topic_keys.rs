@@ -3,7 +3,6 @@
 use super::{ConfigKey, ConfigKind, Effect, TimeUnit};
 use crate::limits::{MAX_TIMESTAMP_AHEAD_MS, MAX_TOPIC_MESSAGE_BYTES, MIN_SEGMENT_BYTES};
 
-const NO_COMPACTION: Effect = Effect::None("compaction is not built yet");
 const ONE_LEVEL: Effect = Effect::None("each compression has one level, chosen for speed");
 const NO_TIERS: Effect = Effect::None("there is no remote storage");
 const NO_THROTTLE: Effect = Effect::None("replication is not throttled");
@@ -18,7 +17,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "cleanup.policy",
         ConfigKind::Choices(&["delete", "compact"]),
         "delete",
-        "What happens to old segments: delete removes them by retention.ms and retention.bytes.",
+        "What happens to old records: delete removes segments by retention.ms and retention.bytes, compact keeps the last record of each key, and refuses records without one; or both.",
     ),
     idle(
         "compression.gzip.level",
@@ -38,7 +37,7 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "compression.type",
         ConfigKind::Choice(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
         "producer",
-        "How batches that the broker builds are compressed; producer leaves the choice to each producer.",
+        "How batches are stored; producer leaves the choice to each producer, else what comes otherwise is compressed anew.",
     ),
     idle(
         "compression.zstd.level",
@@ -47,12 +46,11 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "How hard zstd tries.",
         ONE_LEVEL,
     ),
-    idle(
+    works(
         "delete.retention.ms",
         MS,
         "86400000",
-        "How long tombstones of a compacted topic are kept.",
-        NO_COMPACTION,
+        "How long tombstones of a compacted topic stay after they were first compacted.",
     ),
     works(
         "file.delete.delay.ms",
@@ -109,12 +107,11 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "Time kept locally once in remote storage.",
         NO_TIERS,
     ),
-    idle(
+    works(
         "max.compaction.lag.ms",
         ConfigKind::Duration { unit: TimeUnit::Milliseconds, min: 1, max: i64::MAX },
         LONGEST,
-        "Longest time a record stays uncompacted.",
-        NO_COMPACTION,
+        "How long a record of a compacted topic may stay uncompacted, however little of the log is dirty; segments are rolled in time.",
     ),
     works(
         "max.message.bytes",
@@ -154,14 +151,18 @@ pub static TOPIC_KEYS: &[ConfigKey] = &[
         "CreateTime",
         "Whether a record keeps its producer's timestamp or gets the time of its append.",
     ),
-    idle(
+    works(
         "min.cleanable.dirty.ratio",
         ConfigKind::Ratio,
         "0.5",
-        "When a log is worth compacting.",
-        NO_COMPACTION,
+        "How much of a log must be uncompacted, by bytes, before it is compacted.",
     ),
-    idle("min.compaction.lag.ms", MS, "0", "Shortest time a record stays uncompacted.", NO_COMPACTION),
+    works(
+        "min.compaction.lag.ms",
+        MS,
+        "0",
+        "How long a record stays before it may be compacted: a segment with a younger one is left alone.",
+    ),
     works(
         "min.insync.replicas",
         ConfigKind::Whole { min: 1, max: i16::MAX as i64 },

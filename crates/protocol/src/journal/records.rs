@@ -42,6 +42,8 @@ pub(super) struct RegistrationWire<'a> {
     broker_epoch: i64,
     host: Text<'a>,
     port: u16,
+    #[serde(default, skip_serializing_if = "is_unset")]
+    advertised: bool,
     rack: Option<Text<'a>>,
     incarnation_id: Text<'a>,
     directory_ids: Vec<Text<'a>>,
@@ -118,6 +120,12 @@ impl LineFault {
     }
 }
 
+/// A flag that is written only where it is set: lines older than it stay as they are.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks with")]
+const fn is_unset(flag: &bool) -> bool {
+    !*flag
+}
+
 fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, LineFault> {
     text.parse().map_err(LineFault::value)
 }
@@ -190,6 +198,7 @@ impl<'a> From<&'a BrokerRegistration> for RegistrationWire<'a> {
             broker_epoch: registration.broker_epoch.get(),
             host: registration.host.as_str().into(),
             port: registration.port,
+            advertised: registration.advertised,
             rack: registration.rack.as_ref().map(Into::into),
             incarnation_id: write(registration.incarnation_id),
             directory_ids: write_all(&registration.directory_ids),
@@ -280,6 +289,7 @@ impl TryFrom<RegistrationWire<'_>> for BrokerRegistration {
             directory_ids: read_all(&wire.directory_ids)?,
             host: wire.host.into_owned(),
             port: wire.port,
+            advertised: wire.advertised,
             rack: wire.rack.map(Cow::into_owned),
         })
     }

@@ -75,6 +75,7 @@ fn registration() -> BrokerRegistration {
         directory_ids: vec![DirectoryId::from_random([1; 16])],
         host: "localhost".to_owned(),
         port: 9092,
+        advertised: false,
         rack: None,
     }
 }
@@ -141,6 +142,16 @@ fn golden_lines_are_read_back() {
     }
     assert_eq!(decode_line(golden.next().unwrap().as_bytes()).unwrap(), line("", Vec::new()));
     assert_eq!(golden.next(), None);
+}
+
+/// Lines are what they were before the flag was there, unless it is set.
+#[test]
+fn a_registration_says_that_it_is_advertised_only_if_it_is() {
+    let advertised =
+        MetadataRecord::BrokerRegistered(BrokerRegistration { advertised: true, ..registration() });
+    let text = encoded(&line("", vec![advertised.clone()]));
+    assert!(text.contains(r#""port":9092,"advertised":true,"rack":null"#), "{text}");
+    assert_eq!(decode_line(without_break(&text)).unwrap(), line("", vec![advertised]));
 }
 
 #[test]
@@ -280,7 +291,7 @@ fn any_partition() -> impl Strategy<Value = MetadataRecord> {
 
 fn any_registration() -> impl Strategy<Value = MetadataRecord> {
     let directories = proptest::collection::vec(any::<[u8; 16]>().prop_map(DirectoryId::from_random), 0..4);
-    let numbers = (any::<i32>(), any::<i64>(), any::<u16>());
+    let numbers = (any::<i32>(), any::<i64>(), any::<u16>(), any::<bool>());
     (numbers, any::<[u8; 16]>(), directories, any::<String>(), any::<Option<String>>()).prop_map(
         |(numbers, incarnation, directory_ids, host, rack)| {
             MetadataRecord::BrokerRegistered(BrokerRegistration {
@@ -290,6 +301,7 @@ fn any_registration() -> impl Strategy<Value = MetadataRecord> {
                 directory_ids,
                 host,
                 port: numbers.2,
+                advertised: numbers.3,
                 rack,
             })
         },

@@ -1,13 +1,19 @@
-//! alter_configs: changes configuration, each key by itself; `null` returns to the default.
+//! alter_configs: changes configuration, each key by itself or all of it; `null` returns to the default.
+//!
+//! ```text
+//!   "configs":{"retention.ms":"5","segment.ms":null,"cleanup.policy":{"append":"compact"}}
+//! ```
 
 use bytes::BytesMut;
-use yak_model::api::{AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, Rejection};
+use yak_model::api::{
+    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, ConfigChange, Rejection,
+};
 use yak_model::metadata::ConfigResource;
 
 use super::create_topics::config_value;
 use super::shared;
 use crate::call::{self, Call};
-use crate::json::{Fields, Node, ObjectWriter, Problem};
+use crate::json::{Fields, Node, ObjectWriter, Problem, ToJson};
 use crate::reply::{self, MalformedReply, ReplyBody, Response};
 
 pub(crate) const NAME: &str = "alter_configs";
@@ -16,6 +22,7 @@ pub(crate) const NAME: &str = "alter_configs";
 pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<AlterConfigs, Problem> {
     Ok(AlterConfigs {
         resources: shared::one_or_many(fields, (NAME, "resources"), read_entry)?,
+        replace: fields.flag("replace")?,
         validate_only: fields.flag("validate_only")?,
     })
 }
@@ -23,12 +30,40 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<AlterConfigs, 
 fn read_entry(fields: &mut Fields<'_, '_>) -> Result<(ConfigResource, Vec<ConfigAlteration>), Problem> {
     let resource = shared::read_resource(fields)?;
     let changes = fields.required("configs", |node| {
-        node.map(|key, node| {
-            let value = if node.is_null() { None } else { Some(config_value(node)?) };
-            Ok(ConfigAlteration { key: key.to_owned(), value })
-        })
+        node.map(|key, node| Ok(ConfigAlteration { key: key.to_owned(), change: read_change(node)? }))
     })?;
     Ok((resource, changes))
+}
+
+fn read_change(node: Node<'_, '_>) -> Result<ConfigChange, Problem> {
+    if node.is_null() {
+        return Ok(ConfigChange::Unset);
+    }
+    if !node.is_object() {
+        return Ok(ConfigChange::Set(config_value(node)?));
+    }
+    let mut fields = node.fields()?;
+    let change = if fields.has("subtract") {
+        ConfigChange::Subtract(fields.required("subtract", config_value)?)
+    } else {
+        ConfigChange::Append(fields.required("append", config_value)?)
+    };
+    fields.finish("configs")?;
+    Ok(change)
+}
+
+impl ToJson for ConfigChange {
+    fn write_json(&self, out: &mut BytesMut) {
+        let (how, items) = match self {
+            Self::Set(value) => return value.write_json(out),
+            Self::Unset => return None::<&str>.write_json(out),
+            Self::Append(items) => ("append", items),
+            Self::Subtract(items) => ("subtract", items),
+        };
+        let mut object = ObjectWriter::begin(out);
+        object.field(how, items);
+        object.end();
+    }
 }
 
 impl Call for AlterConfigs {
@@ -41,10 +76,13 @@ impl Call for AlterConfigs {
                 shared::write_resource(object, resource);
                 object.object("configs", |object| {
                     for change in changes {
-                        object.entry(&change.key, &change.value);
+                        object.entry(&change.key, &change.change);
                     }
                 });
             });
+            if self.replace {
+                object.field("replace", &true);
+            }
             object.field("validate_only", &self.validate_only);
         });
     }

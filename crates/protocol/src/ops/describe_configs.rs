@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 use yak_model::api::{
-    ConfigEntry, ConfigSource, DescribeConfigs, DescribeConfigsReply, DescribedConfigs, Rejection,
+    ConfigEntry, ConfigSource, ConfigSynonym, ConfigType, DescribeConfigs, DescribeConfigsReply,
+    DescribedConfigs, Rejection,
 };
 use yak_model::metadata::ConfigResource;
 
@@ -21,6 +22,18 @@ const SOURCES: [(&str, ConfigSource); 5] = [
     ("dynamic_default", ConfigSource::DynamicDefault),
     ("static_broker", ConfigSource::StaticBroker),
     ("default", ConfigSource::Default),
+];
+
+const TYPES: [(&str, ConfigType); 9] = [
+    ("boolean", ConfigType::Boolean),
+    ("string", ConfigType::String),
+    ("int", ConfigType::Int),
+    ("short", ConfigType::Short),
+    ("long", ConfigType::Long),
+    ("double", ConfigType::Double),
+    ("list", ConfigType::List),
+    ("class", ConfigType::Class),
+    ("password", ConfigType::Password),
 ];
 
 /// Reads a request.
@@ -69,10 +82,26 @@ fn read_config(node: Node<'_, '_>) -> Result<ConfigEntry, Problem> {
     let mut fields = node.fields()?;
     Ok(ConfigEntry {
         key: fields.required("key", |node| node.label())?,
-        value: fields.required("value", |node| node.string())?.into_owned(),
+        value: read_value(&mut fields)?,
         source: fields.required("source", |node| node.one_of(&SOURCES))?,
+        config_type: fields.required("type", |node| node.one_of(&TYPES))?,
         read_only: fields.flag("read_only")?,
+        sensitive: fields.flag("sensitive")?,
+        synonyms: fields.optional("synonyms", |node| node.array(read_synonym))?.unwrap_or_default(),
         documentation: Cow::Owned(fields.required("documentation", |node| node.string())?.into_owned()),
+    })
+}
+
+fn read_value(fields: &mut Fields<'_, '_>) -> Result<Option<String>, Problem> {
+    Ok(fields.optional("value", |node| node.string())?.map(Cow::into_owned))
+}
+
+fn read_synonym(node: Node<'_, '_>) -> Result<ConfigSynonym, Problem> {
+    let mut fields = node.fields()?;
+    Ok(ConfigSynonym {
+        key: fields.required("key", |node| node.label())?,
+        value: read_value(&mut fields)?,
+        source: fields.required("source", |node| node.one_of(&SOURCES))?,
     })
 }
 
@@ -98,10 +127,23 @@ impl ReplyBody for DescribeConfigsReply {
 }
 
 fn write_config(object: &mut ObjectWriter<'_>, entry: &ConfigEntry) {
-    let source = SOURCES.iter().find(|(_, source)| *source == entry.source);
+    let kind = TYPES.iter().find(|(_, kind)| *kind == entry.config_type);
     object.field("key", &entry.key);
     object.field("value", &entry.value);
-    object.field("source", source.expect("the table has every source").0);
+    object.field("source", source_name(entry.source));
+    object.field("type", kind.expect("the table has every type").0);
     object.field("read_only", &entry.read_only);
+    if entry.sensitive {
+        object.field("sensitive", &true);
+    }
+    object.objects("synonyms", &entry.synonyms, |object, synonym| {
+        object.field("key", &synonym.key);
+        object.field("value", &synonym.value);
+        object.field("source", source_name(synonym.source));
+    });
     object.field("documentation", entry.documentation.as_ref());
+}
+
+fn source_name(source: ConfigSource) -> &'static str {
+    SOURCES.iter().find(|(_, known)| *known == source).expect("the table has every source").0
 }

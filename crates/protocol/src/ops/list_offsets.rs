@@ -21,7 +21,10 @@ const WORDS: [(&str, OffsetSpec); 3] = [
 
 /// Reads a request.
 pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<ListOffsets, Problem> {
-    Ok(ListOffsets { entries: shared::one_or_many(fields, (NAME, "entries"), read_entry)? })
+    Ok(ListOffsets {
+        entries: shared::one_or_many(fields, (NAME, "entries"), read_entry)?,
+        ..ListOffsets::default()
+    })
 }
 
 fn read_entry(fields: &mut Fields<'_, '_>) -> Result<ListOffsetsEntry, Problem> {

@@ -11,6 +11,7 @@ pub(crate) mod describe_configs;
 pub(crate) mod elect_leaders;
 pub(crate) mod fetch;
 pub(crate) mod forwarded_by;
+pub(crate) mod groups;
 pub(crate) mod hello;
 pub(crate) mod init_producer_id;
 pub(crate) mod list_offsets;

@@ -43,11 +43,13 @@ impl FetchSink for Collected {
 
 fn fetch_request(offsets: &[i64], values: ValueStyle) -> FetchRequest {
     let entry = |(partition, offset): (i32, &i64)| FetchEntry {
+        topic_id: None,
         topic: topic(),
         partition: partition.into(),
         leader_epoch: None,
         offset: Offset::new(*offset),
         max_bytes: 1 << 20,
+        last_fetched_epoch: None,
     };
     let entries = (0..).zip(offsets).map(entry).collect();
     let isolation = Isolation::ReadUncommitted;
@@ -71,7 +73,9 @@ fn fetch_reply(results: FetchResults) -> Reply<FetchReply<Vec<u8>>> {
         topic: topic(),
         partition: partition.into(),
         high_watermark: Offset::new(900),
+        last_stable_offset: Offset::new(900),
         log_start_offset: Offset::new(2),
+        diverging: None,
         records,
     };
     Reply::new(FetchReply { partitions: (0..).zip(results).map(partition).collect() })

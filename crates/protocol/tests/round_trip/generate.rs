@@ -81,6 +81,10 @@ pub(crate) fn rejection() -> impl Strategy<Value = Rejection> {
     let leader = (broker_id(), leader_epoch(), text(), any::<u16>())
         .prop_map(|(broker_id, leader_epoch, host, port)| LeaderHint { broker_id, leader_epoch, host, port });
     (code, text(), option::of(leader), option::of(any::<u32>())).prop_map(
-        |(code, message, leader, retry_after_ms)| Rejection { code, message, leader, retry_after_ms },
+        |(code, message, leader, retry_after_ms)| Rejection {
+            leader,
+            retry_after_ms,
+            ..Rejection::new(code, message)
+        },
     )
 }

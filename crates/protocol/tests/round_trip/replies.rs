@@ -15,10 +15,10 @@ use yak_protocol::{
 
 use crate::generate::*;
 
-type Outcome<T> = Result<Reply<T>, Rejection>;
+pub(crate) type Outcome<T> = Result<Reply<T>, Rejection>;
 
 /// Writes the reply and reads it back. A reply whose only entry was refused is read as that refusal.
-fn check<T: ReplyBody + Clone + Debug + PartialEq>(
+pub(crate) fn check<T: ReplyBody + Clone + Debug + PartialEq>(
     outcome: &Outcome<T>,
     parse: impl FnOnce(&[u8]) -> Result<Response<T>, MalformedReply>,
 ) -> Result<(), TestCaseError> {
@@ -41,7 +41,7 @@ fn check<T: ReplyBody + Clone + Debug + PartialEq>(
     Ok(())
 }
 
-fn outcome<T: Debug>(body: impl Strategy<Value = T>) -> impl Strategy<Value = Outcome<T>> {
+pub(crate) fn outcome<T: Debug>(body: impl Strategy<Value = T>) -> impl Strategy<Value = Outcome<T>> {
     (any::<bool>(), body, prop_oneof![Just(0), any::<u32>()], rejection()).prop_map(
         |(ok, body, throttle_ms, rejection)| {
             if ok { Ok(Reply { body, throttle_ms }) } else { Err(rejection) }
@@ -49,7 +49,7 @@ fn outcome<T: Debug>(body: impl Strategy<Value = T>) -> impl Strategy<Value = Ou
     )
 }
 
-fn result<T: Debug>(ok: impl Strategy<Value = T>) -> impl Strategy<Value = Result<T, Rejection>> {
+pub(crate) fn result<T: Debug>(ok: impl Strategy<Value = T>) -> impl Strategy<Value = Result<T, Rejection>> {
     (any::<bool>(), ok, rejection())
         .prop_map(|(is_ok, ok, rejection)| if is_ok { Ok(ok) } else { Err(rejection) })
 }
@@ -166,7 +166,12 @@ fn deleted() -> impl Strategy<Value = DeleteTopicsReply> {
         Ok(()) => Ok(name),
         Err(rejection) => Err((name, rejection)),
     });
-    vec(topic, 0..4).prop_map(|topics| DeleteTopicsReply { topics })
+    let by_id = (any::<[u8; 16]>(), result(self::topic())).prop_map(|(id, result)| {
+        let topic_id = TopicId::from_random(id);
+        result.map(|name| DeletedTopic { name, topic_id }).map_err(|rejection| (topic_id, rejection))
+    });
+    (vec(topic, 0..4), vec(by_id, 0..3))
+        .prop_map(|(topics, topic_ids)| DeleteTopicsReply { topics, topic_ids })
 }
 
 fn deleted_records() -> impl Strategy<Value = DeleteRecordsReply> {
@@ -184,12 +189,19 @@ fn described() -> impl Strategy<Value = DescribeConfigsReply> {
         ConfigSource::StaticBroker,
         ConfigSource::Default,
     ]);
-    let entry = (text(), text(), source, any::<bool>(), text()).prop_map(
-        |(key, value, source, read_only, documentation)| ConfigEntry {
+    let config_type = proptest::sample::select(&[ConfigType::Int, ConfigType::Password, ConfigType::List]);
+    let synonym = (text(), option::of(text()), source.clone())
+        .prop_map(|(key, value, source)| ConfigSynonym { key, value, source });
+    let about = (config_type, any::<bool>(), any::<bool>(), vec(synonym, 0..3));
+    let entry = (text(), option::of(text()), source, about, text()).prop_map(
+        |(key, value, source, (config_type, read_only, sensitive, synonyms), documentation)| ConfigEntry {
             key,
             value,
             source,
+            config_type,
             read_only,
+            sensitive,
+            synonyms,
             documentation: documentation.into(),
         },
     );

@@ -5,7 +5,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use yak_model::api::*;
-use yak_model::{ProducerEpoch, ProducerId, TimestampMs, TopicPartition};
+use yak_model::{ProducerEpoch, ProducerId, TimestampMs, TopicId, TopicPartition};
 use yak_protocol::{
     Call, Deregister, FetchRequest, Hello, Parser, Request, Status, ValueStyle, encode_fetch_request,
     encode_subscribe_request, encode_tail_request, parse_request,
@@ -25,18 +25,20 @@ fn read_back(write: impl FnOnce(&mut BytesMut, Option<u64>)) -> Request {
     envelope.request
 }
 
-fn called(call: &impl Call) -> Request {
+pub(crate) fn called(call: &impl Call) -> Request {
     read_back(|out, id| call.encode_request(out, id))
 }
 
 fn fetches() -> impl Strategy<Value = Fetch> {
     let entry = (topic(), partition(), option::of(leader_epoch()), offset(), 0..=16_777_216_u32).prop_map(
         |(topic, partition, leader_epoch, offset, max_bytes)| FetchEntry {
+            topic_id: None,
             topic,
             partition,
             leader_epoch,
             offset,
             max_bytes,
+            last_fetched_epoch: None,
         },
     );
     let isolation = prop_oneof![Just(Isolation::ReadUncommitted), Just(Isolation::ReadCommitted)];
@@ -89,7 +91,7 @@ fn list_offsets() -> impl Strategy<Value = ListOffsets> {
     let entry = (topic(), partition(), option::of(leader_epoch()), at).prop_map(
         |(topic, partition, leader_epoch, at)| ListOffsetsEntry { topic, partition, leader_epoch, at },
     );
-    vec(entry, 1..4).prop_map(|entries| ListOffsets { entries })
+    vec(entry, 1..4).prop_map(|entries| ListOffsets { entries, ..ListOffsets::default() })
 }
 
 fn create_topics() -> impl Strategy<Value = CreateTopics> {
@@ -126,11 +128,17 @@ fn delete_records() -> impl Strategy<Value = DeleteRecords> {
 }
 
 fn alter_configs() -> impl Strategy<Value = AlterConfigs> {
-    let changes = btree_map(text(), option::of(text()), 0..4).prop_map(|map| {
-        map.into_iter().map(|(key, value)| ConfigAlteration { key, value }).collect::<Vec<_>>()
+    let change = prop_oneof![
+        text().prop_map(ConfigChange::Set),
+        Just(ConfigChange::Unset),
+        text().prop_map(ConfigChange::Append),
+        text().prop_map(ConfigChange::Subtract),
+    ];
+    let changes = btree_map(text(), change, 0..4).prop_map(|map| {
+        map.into_iter().map(|(key, change)| ConfigAlteration { key, change }).collect::<Vec<_>>()
     });
-    (vec((resource(), changes), 1..4), any::<bool>())
-        .prop_map(|(resources, validate_only)| AlterConfigs { resources, validate_only })
+    (vec((resource(), changes), 1..4), any::<bool>(), any::<bool>())
+        .prop_map(|(resources, replace, validate_only)| AlterConfigs { resources, replace, validate_only })
 }
 
 fn elect_leaders() -> impl Strategy<Value = ElectLeaders> {
@@ -192,8 +200,9 @@ proptest! {
     }
 
     #[test]
-    fn delete_topics(topics in topics(), timeout_ms: u32) {
-        let request = DeleteTopics { topics, timeout_ms };
+    fn delete_topics(topics in topics(), ids in vec(any::<[u8; 16]>(), 0..3), timeout_ms: u32) {
+        let topic_ids = ids.into_iter().map(TopicId::from_random).collect();
+        let request = DeleteTopics { topics, topic_ids, timeout_ms };
         prop_assert_eq!(called(&request), Request::DeleteTopics(request));
     }
 

@@ -20,6 +20,7 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<OpenSession, P
             directory_ids: fields.required("directory_ids", |node| node.array(|id| id.parsed()))?,
             host: fields.required("host", |node| node.label())?,
             port: fields.required("port", |node| node.count())?,
+            advertised: fields.flag("advertised")?,
             rack: fields.optional("rack", |node| node.label())?,
             proof: fields.optional("proof", read_proof)?.unwrap_or_default(),
         },
@@ -50,6 +51,7 @@ impl Call for OpenSession {
             object.field("directory_ids", &ids(&registration.directory_ids));
             object.field("host", &registration.host);
             object.field("port", &registration.port);
+            object.optional("advertised", registration.advertised.then_some(true).as_ref());
             object.optional("rack", registration.rack.as_ref());
             object.object("proof", |object| {
                 object.field("undamaged", &registration.proof.undamaged);

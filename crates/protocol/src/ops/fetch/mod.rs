@@ -45,11 +45,13 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<FetchRequest, 
 
 fn read_entry(fields: &mut Fields<'_, '_>, default_max_bytes: u32) -> Result<FetchEntry, Problem> {
     Ok(FetchEntry {
+        topic_id: None,
         topic: shared::topic(fields)?,
         partition: shared::partition(fields)?,
         leader_epoch: shared::leader_epoch(fields)?,
         offset: fields.required("offset", |node| node.count::<i64>())?.into(),
         max_bytes: fields.optional_count("max_bytes")?.unwrap_or(default_max_bytes).min(MAX_FETCH_BYTES),
+        last_fetched_epoch: None,
     })
 }
 

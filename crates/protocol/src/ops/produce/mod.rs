@@ -7,7 +7,7 @@ mod reply;
 pub use client::{ProduceHead, ProduceLine};
 pub(crate) use line::LineReader;
 pub use reply::parse_produce_reply;
-use yak_model::api::{Acks, Produce, ProduceEntry};
+use yak_model::api::{Acks, BatchOrigin, Produce, ProduceEntry};
 use yak_model::{ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 use yak_record::{Compression, ProducerStamp};
 
@@ -24,7 +24,12 @@ pub(crate) fn read_request(
     let acks = fields.optional("acks", read_acks)?.unwrap_or_default();
     let timeout_ms = shared::timeout_ms(fields)?;
     if !fields.has("entries") {
-        return Ok(Produce { acks, timeout_ms, entries: vec![read_entry(fields, line)?] });
+        return Ok(Produce {
+            acks,
+            origin: BatchOrigin::Built,
+            timeout_ms,
+            entries: vec![read_entry(fields, line)?],
+        });
     }
     let entries = fields.required("entries", |node| {
         node.array(|element| {
@@ -38,7 +43,7 @@ pub(crate) fn read_request(
     if entries.is_empty() {
         return Err(fields.problem("entries: must not be empty"));
     }
-    Ok(Produce { acks, timeout_ms, entries })
+    Ok(Produce { acks, origin: BatchOrigin::Built, timeout_ms, entries })
 }
 
 fn read_entry(fields: &mut Fields<'_, '_>, line: &mut LineReader<'_, '_>) -> Result<ProduceEntry, Problem> {
@@ -52,7 +57,7 @@ fn read_entry(fields: &mut Fields<'_, '_>, line: &mut LineReader<'_, '_>) -> Res
         return Err(fields.missing("records"));
     }
     let batches = line.finish_batch(timestamp, compression, producer)?;
-    Ok(ProduceEntry { topic, partition, leader_epoch, batches })
+    Ok(ProduceEntry { topic, topic_id: None, partition, leader_epoch, batches })
 }
 
 fn read_acks(node: Node<'_, '_>) -> Result<Acks, Problem> {
