@@ -1,8 +1,8 @@
 //! One connection: read, handle, answer in order, then perhaps stream.
 //!
 //! Invariants of the loop:
-//! - The socket is read only after every complete line in the buffer was handled, so that the buffer never grows
-//!   but for the sake of one line.
+//! - The socket is read only after every complete request in the buffer was handled, so that the buffer never grows
+//!   but for the sake of one request.
 //! - While the outbox is not empty, something is waited for that makes it shorter: the front reply, or the
 //!   socket's taking what is ready. The latter has a deadline.
 
@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::limits::ConnectionLimits;
 use crate::outbox::Outbox;
-use crate::read_buffer::{ReadBuffer, ReadOutcome};
-use crate::service::{Flow, LineService, Refusal, Streamer};
+use crate::read_buffer::{BadFrameLength, ReadBuffer, ReadOutcome};
+use crate::service::{Flow, Refusal, Service, Streamer};
 use crate::sniff::{Speaks, sniff};
 
 /// After this time without work a connection gives its buffers back.
@@ -37,7 +37,7 @@ const FAR: Duration = Duration::from_secs(24 * 3600);
 ///
 /// # Errors
 /// When the socket fails, or the peer does not read its replies; a peer that closes is not an error.
-pub async fn serve_connection<S: LineService>(
+pub async fn serve_connection<S: Service>(
     stream: TcpStream,
     service: S,
     limits: Arc<ConnectionLimits>,
@@ -45,7 +45,7 @@ pub async fn serve_connection<S: LineService>(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let now = Instant::now();
-    let buffer = ReadBuffer::new(limits.max_line_bytes, budget);
+    let buffer = ReadBuffer::new(limits.max_request_bytes, budget);
     let outbox = Outbox::new(limits.max_outbox_bytes);
     Connection {
         stream,
@@ -55,7 +55,8 @@ pub async fn serve_connection<S: LineService>(
         buffer,
         outbox,
         input: Input::Sniffing,
-        line_began: None,
+        request_began: None,
+        finishing: false,
         stalled: None,
         last_active: now,
     }
@@ -68,7 +69,9 @@ enum Input {
     /// Nothing is known of it yet.
     Sniffing,
     /// Request lines.
-    Open,
+    Lines,
+    /// Request frames.
+    Frames,
     /// Nothing more: it closed its half, was refused, or the server stops.
     Closed {
         /// Whether bytes may still be arriving that nobody will read.
@@ -86,8 +89,10 @@ struct Connection<S> {
     buffer: ReadBuffer,
     outbox: Outbox,
     input: Input,
-    /// When the incomplete line in the buffer began.
-    line_began: Option<Instant>,
+    /// When the incomplete request in the buffer began.
+    request_began: Option<Instant>,
+    /// Requests wait until everything before them is answered.
+    finishing: bool,
     /// Since when the peer takes nothing though there is something to send.
     stalled: Option<Instant>,
     last_active: Instant,
@@ -102,14 +107,14 @@ enum Wake {
     Timer,
 }
 
-impl<S: LineService> Connection<S> {
+impl<S: Service> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         let mut timer = Box::pin(sleep_until(self.last_active + RELEASE_AFTER));
         loop {
-            self.handle_lines();
+            self.handle_requests();
             self.check_write_deadline()?;
             self.write_ready()?;
-            if self.has_unhandled_lines() && self.has_room() {
+            if self.has_unhandled_requests() && self.has_room() {
                 // Writing has made room for them.
                 consume_budget().await;
                 continue;
@@ -136,76 +141,99 @@ impl<S: LineService> Connection<S> {
     }
 
     const fn reads(&self) -> bool {
-        matches!(self.input, Input::Sniffing | Input::Open)
+        matches!(self.input, Input::Sniffing | Input::Lines | Input::Frames)
     }
 
     fn has_room(&self) -> bool {
-        self.outbox.in_flight() < self.limits.max_in_flight
+        !self.finishing
+            && self.outbox.in_flight() < self.limits.max_in_flight
             && self.outbox.buffered_bytes() < self.limits.max_outbox_bytes
     }
 
-    const fn has_unhandled_lines(&self) -> bool {
-        matches!(self.input, Input::Open) && !self.buffer.is_scanned()
+    const fn has_unhandled_requests(&self) -> bool {
+        matches!(self.input, Input::Lines | Input::Frames) && !self.buffer.is_scanned()
     }
 
-    /// Handles every complete line, as long as the replies in progress leave room.
-    fn handle_lines(&mut self) {
+    /// Handles every complete request, as long as the replies in progress leave room.
+    fn handle_requests(&mut self) {
+        self.finishing &= self.outbox.in_flight() > 0;
         if matches!(self.input, Input::Sniffing) {
             match sniff(self.buffer.pending()) {
                 None => return,
-                Some(Speaks::Lines) => self.input = Input::Open,
+                Some(Speaks::Lines) => self.input = Input::Lines,
+                Some(Speaks::Kafka) if S::SPEAKS_FRAMES => self.input = Input::Frames,
                 Some(other) => return self.refuse(Refusal::Speaks(other)),
             }
         }
-        while matches!(self.input, Input::Open) && self.has_room() {
-            let Some(line) = self.buffer.next_line() else {
-                if !self.buffer.has_partial_line() {
-                    self.line_began = None;
-                } else if self.line_began.is_none() {
-                    self.line_began = Some(Instant::now());
+        while self.has_room() {
+            let taken = match self.input {
+                Input::Lines => self.buffer.next_line(),
+                Input::Frames => match self.buffer.next_frame() {
+                    Ok(frame) => frame,
+                    Err(BadFrameLength) => return self.refuse(Refusal::RequestTooLong),
+                },
+                _ => return,
+            };
+            let Some(request) = taken else {
+                if !self.buffer.has_partial_request() {
+                    self.request_began = None;
+                } else if self.request_began.is_none() {
+                    self.request_began = Some(Instant::now());
                 }
                 return;
             };
-            self.line_began = None;
-            self.handle_line(line);
+            self.request_began = None;
+            self.handle_request(request);
         }
     }
 
-    fn handle_line(&mut self, line: (usize, usize)) {
-        match self.service.handle_line(self.buffer.slice(line), &mut self.outbox) {
+    fn handle_request(&mut self, request: (usize, usize)) {
+        let flow = if matches!(self.input, Input::Frames) {
+            self.service.handle_frame(self.buffer.slice_mut(request), &mut self.outbox)
+        } else {
+            self.service.handle_line(self.buffer.slice(request), &mut self.outbox)
+        };
+        match flow {
             Flow::Continue => {}
+            Flow::Finish => self.finishing = self.outbox.in_flight() > 0,
             Flow::Close => self.input = Input::Closed { linger: true },
             Flow::Stream(streamer) => self.input = Input::Streaming(streamer),
         }
     }
 
     fn refuse(&mut self, why: Refusal) {
-        self.service.refuse(why, &mut self.outbox);
+        if matches!(self.input, Input::Frames) {
+            self.service.refuse_frames(why);
+        } else {
+            self.service.refuse(why, &mut self.outbox);
+        }
         self.input = Input::Closed { linger: true };
     }
 
     fn read(&mut self) -> io::Result<()> {
         debug_assert!(
-            !self.has_unhandled_lines(),
-            "the buffer grows only for the sake of an incomplete line"
+            !self.has_unhandled_requests(),
+            "the buffer grows only for the sake of an incomplete request"
         );
         match self.buffer.read_from(&self.stream)? {
             ReadOutcome::Bytes => self.last_active = Instant::now(),
             ReadOutcome::WouldBlock => {}
             ReadOutcome::End => {
                 // A last line may lack its newline: `printf '{"op":...}' | nc`.
-                if matches!(self.input, Input::Sniffing) && self.buffer.has_partial_line() {
-                    self.input = Input::Open;
+                if matches!(self.input, Input::Sniffing) && self.buffer.has_partial_request() {
+                    self.input = Input::Lines;
                 }
-                if let Some(rest) = self.buffer.take_rest() {
-                    self.handle_line(rest);
+                if matches!(self.input, Input::Lines)
+                    && let Some(rest) = self.buffer.take_rest()
+                {
+                    self.handle_request(rest);
                 }
                 self.service.handle_end_of_input();
                 if self.reads() {
                     self.input = Input::Closed { linger: false };
                 }
             }
-            ReadOutcome::LineTooLong => self.refuse(Refusal::LineTooLong),
+            ReadOutcome::RequestTooLong => self.refuse(Refusal::RequestTooLong),
             ReadOutcome::OverBudget => self.refuse(Refusal::OverBudget),
         }
         Ok(())
@@ -248,21 +276,24 @@ impl<S: LineService> Connection<S> {
         if let Some(since) = self.stalled {
             deadline = deadline.min(since + self.limits.write_deadline);
         }
-        match self.line_began {
-            Some(began) if self.reads() && self.has_room() => deadline.min(began + self.limits.line_deadline),
+        match self.request_began {
+            Some(began) if self.reads() && self.has_room() => {
+                deadline.min(began + self.limits.request_deadline)
+            }
             _ => deadline,
         }
     }
 
     fn holds_idle_memory(&self) -> bool {
-        !self.buffer.has_partial_line() && (self.buffer.holds_memory() || self.outbox.holds_memory())
+        !self.buffer.has_partial_request() && (self.buffer.holds_memory() || self.outbox.holds_memory())
     }
 
     fn handle_time(&mut self) {
         let now = Instant::now();
-        let line_is_late = self.line_began.is_some_and(|began| now >= began + self.limits.line_deadline);
-        if line_is_late && self.reads() && self.has_room() {
-            return self.refuse(Refusal::LineDeadline);
+        let request_is_late =
+            self.request_began.is_some_and(|began| now >= began + self.limits.request_deadline);
+        if request_is_late && self.reads() && self.has_room() {
+            return self.refuse(Refusal::RequestDeadline);
         }
         if !self.outbox.is_empty() {
             return;

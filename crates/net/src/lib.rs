@@ -1,9 +1,9 @@
-//! Tokio plumbing: listener, connection, ordered replies, limits, shutdown. It knows no protocol.
+//! Tokio plumbing: listener, connection, ordered replies, limits, shutdown. It knows lines and frames, but no protocol.
 //!
 //! ```text
 //!   Listener ──accept──► Connection task (one per socket, owns everything it touches)
 //!                          │  ReadBuffer: bytes as they arrive, bounded, charged to a shared Budget
-//!                          │  LineService::handle_line(line, outbox)      (the broker's code, inline)
+//!                          │  Service::handle_line, ::handle_frame    (the broker's code, inline)
 //!                          ▼
 //!                        Outbox: replies in order of arrival; a held one holds those behind it
 //! ```
@@ -35,5 +35,5 @@ pub use connection::serve_connection;
 pub use limits::ConnectionLimits;
 pub use listener::{BindError, Host, Listener, ServiceFactory};
 pub use outbox::Outbox;
-pub use service::{Flow, LineService, Refusal, StreamStep, Streamer};
+pub use service::{Flow, Refusal, Service, StreamStep, Streamer};
 pub use sniff::{Speaks, sniff};

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::budget::Budget;
 use crate::connection::serve_connection;
 use crate::limits::ConnectionLimits;
-use crate::service::LineService;
+use crate::service::Service;
 
 const BACKLOG: i32 = 1024;
 /// A vanished peer is noticed after about this time, also on a stream with nothing to send.
@@ -38,7 +38,7 @@ pub struct BindError {
 /// Makes the service of each accepted connection.
 pub trait ServiceFactory: Send + Sync + 'static {
     /// The service of one connection.
-    type Service: LineService;
+    type Service: Service;
 
     /// A new connection from `peer` that came to our address `local`.
     fn connect(&self, peer: SocketAddr, local: SocketAddr) -> Self::Service;

@@ -88,7 +88,8 @@ impl Outbox {
     }
 
     /// Requests in progress.
-    pub(crate) fn in_flight(&self) -> usize {
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
         self.slots.len()
     }
 

@@ -1,4 +1,4 @@
-//! Bytes as they arrive, cut into lines.
+//! Bytes as they arrive, cut into lines or frames.
 
 use std::io;
 use std::sync::Arc;
@@ -13,17 +13,24 @@ const FREE_BYTES: usize = 16 * 1024;
 /// A buffer above this size is given back as soon as it is empty.
 const KEEP_BYTES: usize = 512 * 1024;
 
-/// A growing buffer of one connection. Invariant: `start <= scanned <= end <= data.len()`, and there is no
-/// newline in `data[start..scanned]`.
+/// Bytes of the length before a frame.
+const LENGTH_BYTES: usize = 4;
+
+/// A growing buffer of one connection. Invariant: `start <= scanned <= end <= data.len()`, and no request ends in
+/// `data[start..scanned]`.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
     data: Vec<u8>,
     start: usize,
     scanned: usize,
     end: usize,
-    max_line: usize,
+    max_request: usize,
     charge: Charge,
 }
+
+/// The length before a frame cannot be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadFrameLength;
 
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,19 +41,19 @@ pub(crate) enum ReadOutcome {
     WouldBlock,
     /// The peer has closed its sending half.
     End,
-    /// The line in the buffer is longer than allowed.
-    LineTooLong,
+    /// The request in the buffer is longer than allowed.
+    RequestTooLong,
     /// All connections together hold too much.
     OverBudget,
 }
 
 impl ReadBuffer {
-    pub(crate) fn new(max_line: usize, budget: Arc<Budget>) -> Self {
-        Self { data: Vec::new(), start: 0, scanned: 0, end: 0, max_line, charge: Charge::new(budget) }
+    pub(crate) fn new(max_request: usize, budget: Arc<Budget>) -> Self {
+        Self { data: Vec::new(), start: 0, scanned: 0, end: 0, max_request, charge: Charge::new(budget) }
     }
 
-    /// Whether a line has begun but not ended.
-    pub(crate) const fn has_partial_line(&self) -> bool {
+    /// Whether a request has begun but not ended.
+    pub(crate) const fn has_partial_request(&self) -> bool {
         self.end > self.start
     }
 
@@ -68,6 +75,29 @@ impl ReadBuffer {
         }
     }
 
+    /// Takes the next complete frame, as a range for [`ReadBuffer::slice_mut`], without its length.
+    ///
+    /// # Errors
+    /// The announced length is not positive, or longer than allowed. Nothing was taken.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<(usize, usize)>, BadFrameLength> {
+        let pending = &self.data[self.start..self.end];
+        let Some(length) = pending.first_chunk::<LENGTH_BYTES>() else {
+            self.scanned = self.end;
+            return Ok(None);
+        };
+        let announced = i32::from_be_bytes(*length);
+        let length = usize::try_from(announced).ok().filter(|length| (1..=self.max_request).contains(length));
+        let length = length.ok_or(BadFrameLength)?;
+        if pending.len() - LENGTH_BYTES < length {
+            self.scanned = self.end;
+            return Ok(None);
+        }
+        let begin = self.start + LENGTH_BYTES;
+        self.start = begin + length;
+        self.scanned = self.start;
+        Ok(Some((begin, self.start)))
+    }
+
     /// The rest after the peer has closed its sending half: a last line without newline.
     pub(crate) fn take_rest(&mut self) -> Option<(usize, usize)> {
         let line = (self.start, self.end);
@@ -75,7 +105,7 @@ impl ReadBuffer {
         (line.1 > line.0).then_some(line)
     }
 
-    /// Whether every complete line was taken.
+    /// Whether every complete request was taken.
     pub(crate) const fn is_scanned(&self) -> bool {
         self.scanned == self.end
     }
@@ -89,6 +119,11 @@ impl ReadBuffer {
     /// The bytes of a line taken before. Valid until the next read.
     pub(crate) fn slice(&self, line: (usize, usize)) -> &[u8] {
         &self.data[line.0..line.1]
+    }
+
+    /// The bytes of a frame taken before. Valid until the next read.
+    pub(crate) fn slice_mut(&mut self, frame: (usize, usize)) -> &mut [u8] {
+        &mut self.data[frame.0..frame.1]
     }
 
     /// Gives memory back while there is nothing to read; `all` also the part kept for the next burst.
@@ -110,10 +145,10 @@ impl ReadBuffer {
         !self.data.is_empty()
     }
 
-    /// Reads what the socket has, without waiting. Call it only after every complete line was taken.
+    /// Reads what the socket has, without waiting. Call it only after every complete request was taken.
     pub(crate) fn read_from(&mut self, stream: &TcpStream) -> io::Result<ReadOutcome> {
-        if self.end - self.start > self.max_line {
-            return Ok(ReadOutcome::LineTooLong);
+        if self.end - self.start > self.max_request.saturating_add(LENGTH_BYTES) {
+            return Ok(ReadOutcome::RequestTooLong);
         }
         if !self.make_room() {
             return Ok(ReadOutcome::OverBudget);
@@ -145,7 +180,7 @@ impl ReadBuffer {
             self.start = 0;
             return true;
         }
-        let wanted = (self.data.len() * 2).clamp(FREE_BYTES, self.max_line.saturating_add(FREE_BYTES));
+        let wanted = (self.data.len() * 2).clamp(FREE_BYTES, self.max_request.saturating_add(FREE_BYTES));
         if wanted <= self.data.len() {
             // At the limit: shift, if anything can be gained by it.
             self.data.copy_within(self.start..self.end, 0);

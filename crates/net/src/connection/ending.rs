@@ -8,12 +8,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::Connection;
-use crate::service::LineService;
+use crate::service::Service;
 
 /// How long a refused peer may still send before the socket is dropped (else it might miss the reason).
 const LINGER: Duration = Duration::from_secs(2);
 
-impl<S: LineService> Connection<S> {
+impl<S: Service> Connection<S> {
     /// The server stops: replies in progress get a moment, then the connection ends.
     pub(super) async fn finish(mut self) -> io::Result<()> {
         let grace = self.limits.shutdown_grace;

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 
 use super::{Connection, Input};
 use crate::read_buffer::ReadOutcome;
-use crate::service::{LineService, Refusal, StreamStep, Streamer};
+use crate::service::{Refusal, Service, StreamStep, Streamer};
 
-impl<S: LineService> Connection<S> {
+impl<S: Service> Connection<S> {
     /// Streams until the streamer ends or the peer sends a request; then `input` says what follows. `false` if
     /// the server stops, which leaves nothing to follow.
     pub(super) async fn run_stream(&mut self, mut streamer: Box<dyn Streamer>) -> io::Result<bool> {
@@ -45,7 +45,7 @@ impl<S: LineService> Connection<S> {
                         ReadOutcome::WouldBlock => {}
                         ReadOutcome::End => peer_sends = false,
                         ReadOutcome::Bytes if self.passes_over_whitespace() => {}
-                        ReadOutcome::Bytes | ReadOutcome::LineTooLong | ReadOutcome::OverBudget => {
+                        ReadOutcome::Bytes | ReadOutcome::RequestTooLong | ReadOutcome::OverBudget => {
                             self.refuse_in_stream();
                             return Ok(true);
                         }

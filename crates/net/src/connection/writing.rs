@@ -6,9 +6,9 @@ use socket2::SockRef;
 use tokio::time::Instant;
 
 use super::Connection;
-use crate::service::LineService;
+use crate::service::Service;
 
-impl<S: LineService> Connection<S> {
+impl<S: Service> Connection<S> {
     /// Writes what is ready, as far as the socket takes it without waiting.
     pub(super) fn write_ready(&mut self) -> io::Result<()> {
         while !self.outbox.ready().is_empty() {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod frames;
 mod server;
 mod slow_reader;
 mod streams;
@@ -40,11 +41,11 @@ fn many_requests_in_one_write_all_get_replies() {
 #[test]
 fn a_line_over_the_limit_is_refused_while_a_neighbour_is_undisturbed() {
     let server =
-        Server::start(ConnectionLimits { max_line_bytes: 1000, ..Default::default() }, 100, usize::MAX);
+        Server::start(ConnectionLimits { max_request_bytes: 1000, ..Default::default() }, 100, usize::MAX);
     let mut neighbour = server.connect();
     let mut stream = server.connect();
     stream.write_all(&vec![b'a'; 200_000]).unwrap();
-    assert_eq!(read_all(&mut stream), "refused: LineTooLong\n");
+    assert_eq!(read_all(&mut stream), "refused: RequestTooLong\n");
     neighbour.write_all(b"echo fine\n").unwrap();
     neighbour.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&mut neighbour), "fine\n");
@@ -75,11 +76,11 @@ fn memory_of_all_connections_together_is_bounded() {
 
 #[test]
 fn half_a_line_and_then_silence_is_refused() {
-    let limits = ConnectionLimits { line_deadline: Duration::from_millis(50), ..Default::default() };
+    let limits = ConnectionLimits { request_deadline: Duration::from_millis(50), ..Default::default() };
     let server = Server::start(limits, 100, usize::MAX);
     let mut stream = server.connect();
     stream.write_all(b"echo hel").unwrap();
-    assert_eq!(read_all(&mut stream), "refused: LineDeadline\n");
+    assert_eq!(read_all(&mut stream), "refused: RequestDeadline\n");
 }
 
 #[test]

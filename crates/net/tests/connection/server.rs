@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
+use std::marker::PhantomData;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use yak_net::{
-    Budget, ConnectionLimits, Flow, Host, LineService, Listener, Outbox, Refusal, ServiceFactory, StreamStep,
+    Budget, ConnectionLimits, Flow, Host, Listener, Outbox, Refusal, Service, ServiceFactory, StreamStep,
     Streamer, serve_connection,
 };
 
@@ -28,7 +29,7 @@ pub(crate) struct Echo {
 /// What `flood` sends at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
-impl LineService for Echo {
+impl Service for Echo {
     fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow {
         let text = String::from_utf8_lossy(line).into_owned();
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
@@ -116,13 +117,13 @@ impl Streamer for Idle {
     }
 }
 
-struct Factory;
+struct Factory<S>(PhantomData<fn() -> S>);
 
-impl ServiceFactory for Factory {
-    type Service = Echo;
+impl<S: Service + Default> ServiceFactory for Factory<S> {
+    type Service = S;
 
-    fn connect(&self, _: SocketAddr, _: SocketAddr) -> Echo {
-        Echo::default()
+    fn connect(&self, _: SocketAddr, _: SocketAddr) -> S {
+        S::default()
     }
 
     fn too_many(&self, what: &str) -> Vec<u8> {
@@ -139,6 +140,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(limits: ConnectionLimits, cap: usize, budget: usize) -> Self {
+        Self::start_with::<Echo>(limits, cap, budget)
+    }
+
+    pub(crate) fn start_with<S: Service + Default>(
+        limits: ConnectionLimits,
+        cap: usize,
+        budget: usize,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let host = Host {
             limits: Arc::new(limits),
@@ -150,7 +159,7 @@ impl Server {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap().with_caps(cap, cap);
         drop(guard);
         let address = listener.address();
-        runtime.spawn(listener.serve(Arc::new(Factory), host.clone()));
+        runtime.spawn(listener.serve(Arc::new(Factory::<S>(PhantomData)), host.clone()));
         Self { runtime, address, host }
     }
 

@@ -38,7 +38,7 @@ fn a_reader_that_does_not_read_stops_being_read_and_loses_nothing() {
 
 #[test]
 fn lines_left_over_for_want_of_room_are_handled_before_more_is_read() {
-    let limits = ConnectionLimits { max_outbox_bytes: 1, max_line_bytes: 1000, ..Default::default() };
+    let limits = ConnectionLimits { max_outbox_bytes: 1, max_request_bytes: 1000, ..Default::default() };
     let server = Server::start(limits, 100, 0);
     let input: String = (0..5000).map(|i| format!("echo {i}\n")).collect();
     let expected: String = (0..5000).map(|i| format!("{i}\n")).collect();
