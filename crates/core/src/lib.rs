@@ -27,6 +27,11 @@
 //! done is drained by `poll_effect` after each input, in order; syncing is such an effect, answered by
 //! `handle_durable` or `handle_log_failed`.
 //!
+//! **Group** ([`group`]). A [`group::classic::ClassicGroup`] brings the members of a consumer group together: joins,
+//! syncs, heartbeats and time go in; answers to those that waited, and what must be made durable before anybody works
+//! by it, come out by `poll_effect`. A [`group::consumer::ConsumerGroup`] (KIP-848) assigns by itself: heartbeats go in
+//! and are answered at once, and what they changed is made durable before the answer is shown.
+//!
 //! **Sessions** ([`sessions`]). [`sessions::Sessions`] watches brokers: heartbeats, connections and time go in, what
 //! the controller shall fence or unfence comes out by `poll_effect`. Deadlines are judged after everything that had
 //! arrived was handled, and its own lateness kills nobody.
@@ -35,6 +40,7 @@
 //! panic, in release too: going on would cost data.
 
 pub mod controller;
+pub mod group;
 pub mod image;
 pub mod partition;
 pub mod sessions;

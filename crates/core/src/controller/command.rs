@@ -1,6 +1,5 @@
 //! The commands, and what each is answered with: one row a command.
 
-use yak_model::TopicId;
 use yak_model::api::{self, CreatedTopic, Rejection};
 
 use super::{CreateCluster, CreateTopics, Draft, FenceBroker, RebalanceLeaders};
@@ -85,7 +84,7 @@ commands! {
     /// More partitions for a topic.
     CreatePartitions(api::CreatePartitions) -> ();
     /// Topics that shall go; one result each, in the order asked.
-    DeleteTopics(api::DeleteTopics) -> Vec<Result<TopicId, Rejection>>;
+    DeleteTopics(api::DeleteTopics) -> api::DeleteTopicsReply;
     /// Configuration, set and unset; one result for each resource, in the order asked.
     AlterConfigs(api::AlterConfigs) -> Vec<Result<(), Rejection>>;
     /// Other ISRs, proposed by the leader; one result each, in the order asked.

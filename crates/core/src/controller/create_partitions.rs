@@ -15,6 +15,11 @@ impl Decide for CreatePartitions {
 
     fn decide(self, draft: &mut Draft<'_>) -> Result<(), Rejection> {
         let topic = draft.topic(&self.topic)?;
+        if self.topic.is_internal() {
+            // Which partition a group belongs to follows from their number.
+            let message = format!("topic '{}' is internal: its number of partitions is for good", self.topic);
+            return Err(Rejection::new(ErrorCode::InvalidTopicException, message));
+        }
         let present = topic.partition_count();
         let added = added(topic, self.total)?;
         let new = match &self.assignment {

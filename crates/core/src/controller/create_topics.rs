@@ -25,7 +25,8 @@ pub struct CreateTopics {
     pub topic_ids: Vec<TopicId>,
     /// What the asking broker's configuration says about topics that leave it open.
     pub defaults: TopicDefaults,
-    /// A client named a topic that did not exist; for the cause in the journal.
+    /// A topic was needed that did not exist: for the cause in the journal, and because internal topics are created in no
+    /// other way.
     pub on_first_use: bool,
 }
 
@@ -36,8 +37,12 @@ impl Decide for CreateTopics {
         let Self { request, topic_ids, defaults, on_first_use } = self;
         assert_eq!(request.topics.len(), topic_ids.len(), "one id for each topic");
         refuse_too_many(&request, &defaults)?;
-        let mut creator =
-            Creator { placement: Placement::new(draft.image()), defaults, twice: named_twice(&request) };
+        let mut creator = Creator {
+            placement: Placement::new(draft.image()),
+            defaults,
+            twice: named_twice(&request),
+            on_first_use,
+        };
         let mut results = Vec::with_capacity(topic_ids.len());
         for (topic, topic_id) in request.topics.into_iter().zip(topic_ids) {
             let created = creator.create(draft, topic, topic_id);
@@ -84,6 +89,7 @@ struct Creator {
     placement: Placement,
     defaults: TopicDefaults,
     twice: BTreeSet<String>,
+    on_first_use: bool,
 }
 
 impl Creator {
@@ -120,7 +126,7 @@ impl Creator {
         }
         let invalid = |message: String| Rejection::new(ErrorCode::InvalidTopicException, message);
         let name: TopicName = name.parse().map_err(|why| invalid(format!("{why}")))?;
-        if name.is_internal() {
+        if name.is_internal() && !self.on_first_use {
             return Err(invalid(format!("topic '{name}' is internal: the cluster creates it itself")));
         }
         if draft.image().topic(&name).is_some() {

@@ -79,6 +79,7 @@ fn registration(request: &RegisterBroker, broker_epoch: BrokerEpoch) -> BrokerRe
         directory_ids: request.directory_ids.clone(),
         host: request.host.clone(),
         port: request.port,
+        advertised: request.advertised,
         rack: request.rack.clone(),
     }
 }

@@ -1,5 +1,6 @@
 //! A registered broker.
 
+use yak_model::api::BrokerMetadata;
 use yak_model::metadata::BrokerRegistration;
 use yak_model::{BrokerEpoch, BrokerId, DirectoryId};
 
@@ -23,6 +24,13 @@ impl Broker {
     #[must_use]
     pub fn epoch(&self) -> BrokerEpoch {
         self.registration.broker_epoch
+    }
+
+    /// As clients are told of it.
+    #[must_use]
+    pub fn metadata(&self) -> BrokerMetadata {
+        let BrokerRegistration { broker_id, host, port, rack, .. } = &self.registration;
+        BrokerMetadata { broker_id: *broker_id, host: host.clone(), port: *port, rack: rack.clone() }
     }
 
     /// The directory in which it creates replicas; zero if it named none.

@@ -29,13 +29,7 @@ impl Live<'_> {
     #[must_use]
     pub fn brokers(&self) -> Vec<BrokerMetadata> {
         let brokers = self.image.brokers_by_registration().into_iter();
-        let describe = |broker: &super::Broker| BrokerMetadata {
-            broker_id: broker.id(),
-            host: broker.registration.host.clone(),
-            port: broker.registration.port,
-            rack: broker.registration.rack.clone(),
-        };
-        brokers.filter(|broker| self.is_live(broker.id())).map(describe).collect()
+        brokers.filter(|broker| self.is_live(broker.id())).map(super::Broker::metadata).collect()
     }
 
     /// A topic with all its partitions.

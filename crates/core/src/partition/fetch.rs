@@ -1,6 +1,6 @@
 //! Fetch: which offsets a reader may have.
 
-use yak_model::api::Rejection;
+use yak_model::api::{EpochEnd, Rejection};
 use yak_model::{ErrorCode, LeaderEpoch, Offset};
 
 use super::role::RoleState;
@@ -47,13 +47,8 @@ impl<L: ReplicaLog> Replica<L> {
         leader_epoch: Option<LeaderEpoch>,
         offset: Offset,
     ) -> Result<FetchBound, Rejection> {
-        let RoleState::Follower(follower) = &self.role else { return self.check_fetch(leader_epoch, offset) };
-        self.check_not_failed()?;
-        if !follower.is_in_sync {
-            let message = format!("broker {} is not in sync", self.identity.broker_id);
-            return self.refuse(ErrorCode::NotLeaderOrFollower, message);
-        }
-        self.check_epoch(leader_epoch, self.leader_epoch)?;
+        let RoleState::Follower(_) = &self.role else { return self.check_fetch(leader_epoch, offset) };
+        self.check_serves(leader_epoch)?;
         let log_start_offset = self.log.start();
         if offset < log_start_offset {
             let message = format!("offset {offset} is not there, the log begins at {log_start_offset}");
@@ -64,6 +59,45 @@ impl<L: ReplicaLog> Replica<L> {
             return self.refuse(ErrorCode::OffsetNotAvailable, message);
         }
         Ok(FetchBound { log_start_offset, high_watermark: self.high_watermark })
+    }
+
+    /// Whether this replica serves readers that are content with any that is in sync: as leader or in the ISR.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Replica::check_leads`].
+    pub fn check_serves(&self, leader_epoch: Option<LeaderEpoch>) -> Result<(), Rejection> {
+        let RoleState::Follower(follower) = &self.role else { return self.check_leads(leader_epoch) };
+        self.check_not_failed()?;
+        if !follower.is_in_sync {
+            let message = format!("broker {} is not in sync", self.identity.broker_id);
+            return self.refuse(ErrorCode::NotLeaderOrFollower, message);
+        }
+        self.check_epoch(leader_epoch, self.leader_epoch)
+    }
+
+    /// Where a reader's log parts from this one, if it does: it would go on at `offset`, after a record of epoch
+    /// `last_fetched`. Whether this replica may say so was checked before.
+    ///
+    /// # Errors
+    ///
+    /// `OFFSET_OUT_OF_RANGE` if the epoch is above all that are known here, or the offset is below the log.
+    pub fn reader_divergence(
+        &self,
+        last_fetched: LeaderEpoch,
+        offset: Offset,
+    ) -> Result<Option<EpochEnd>, Rejection> {
+        let Some((leader_epoch, end_offset)) = self.log.epoch_end(last_fetched) else {
+            let message = format!("nothing is known of leader epoch {last_fetched}");
+            return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        };
+        let start = self.log.start();
+        if offset < start {
+            let message = format!("offset {offset} is not there, the log begins at {start}");
+            return self.refuse(ErrorCode::OffsetOutOfRange, message);
+        }
+        let parts = leader_epoch < last_fetched || end_offset < offset;
+        Ok(parts.then_some(EpochEnd { leader_epoch, end_offset }))
     }
 
     /// The "latest" offset: the high watermark, once it covers what earlier leaders may have shown (INV-11).

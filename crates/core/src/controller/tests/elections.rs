@@ -107,9 +107,9 @@ fn a_smaller_minimum_ends_eligibility() {
     rig.fence(1);
     rig.fence(2);
     assert_eq!(rig.eligible("t"), vec![2]);
-    let change = api::ConfigAlteration { key: "min.insync.replicas".to_owned(), value: Some("1".to_owned()) };
+    let change = api::ConfigAlteration::set("min.insync.replicas", "1");
     let resources = vec![(yak_model::metadata::ConfigResource::Topic(name("t")), vec![change])];
-    rig.submit(api::AlterConfigs { resources, validate_only: false }).unwrap().remove(0).unwrap();
+    rig.submit(api::AlterConfigs { resources, ..Default::default() }).unwrap().remove(0).unwrap();
     assert!(rig.eligible("t").is_empty(), "3 alone may acknowledge now");
 }
 
@@ -151,9 +151,9 @@ fn elections_can_be_read_off_the_lines() {
 
 /// What an altered configuration of topic `t` comes to.
 fn set(rig: &mut Rig, key: &str, value: &str) {
-    let change = api::ConfigAlteration { key: key.to_owned(), value: Some(value.to_owned()) };
+    let change = api::ConfigAlteration::set(key, value);
     let resources = vec![(yak_model::metadata::ConfigResource::Topic(name("t")), vec![change])];
-    rig.submit(api::AlterConfigs { resources, validate_only: false }).unwrap().remove(0).unwrap();
+    rig.submit(api::AlterConfigs { resources, ..Default::default() }).unwrap().remove(0).unwrap();
 }
 
 const UNCLEAN: &str = "unclean.leader.election.enable";

@@ -92,6 +92,7 @@ impl Rig {
             directory_ids: vec![home(id)],
             host: "localhost".to_owned(),
             port: 9092,
+            advertised: false,
             rack: None,
             proof: LogProof::default(),
         }

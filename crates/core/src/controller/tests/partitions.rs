@@ -64,7 +64,8 @@ fn changes_between_two_images_are_told_in_order() {
     let mut rig = Rig::cluster(1);
     rig.create_all(vec![topic("gone"), topic("kept"), topic("again")]);
     let before = rig.image().clone();
-    rig.submit(api::DeleteTopics { topics: vec![name("gone"), name("again")], timeout_ms: 0 }).unwrap();
+    rig.submit(api::DeleteTopics { topics: vec![name("gone"), name("again")], ..Default::default() })
+        .unwrap();
     rig.create(topic("again")).unwrap();
     rig.submit(grow("kept", 2)).unwrap();
     let told: Vec<String> = rig.image().changes_since(&before).iter().map(describe).collect();

@@ -73,13 +73,12 @@ fn take(rig: &mut Rig, step: Step) {
         })),
         Step::Delete(number) => {
             let topics = vec![name(&format!("t{number}"))];
-            rig.submit(api::DeleteTopics { topics, timeout_ms: 0 }).unwrap();
+            rig.submit(api::DeleteTopics { topics, ..Default::default() }).unwrap();
         }
         Step::MinIsr(number, min) => {
-            let value = Some(min.to_string());
-            let change = api::ConfigAlteration { key: "min.insync.replicas".to_owned(), value };
+            let change = api::ConfigAlteration::set("min.insync.replicas", min.to_string());
             let resources = vec![(ConfigResource::Topic(name(&format!("t{number}"))), vec![change])];
-            rig.submit(api::AlterConfigs { resources, validate_only: false }).unwrap();
+            rig.submit(api::AlterConfigs { resources, ..Default::default() }).unwrap();
         }
         Step::Alter(number, members, stale) => alter(rig, number, &members, stale),
         Step::Elect(unclean) => {

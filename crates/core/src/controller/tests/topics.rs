@@ -200,10 +200,10 @@ fn a_near_name_is_told() {
 fn a_deleted_topic_is_gone_and_its_name_free_for_another() {
     let mut rig = Rig::cluster(1);
     let first = rig.create(topic("orders")).unwrap();
-    let request = api::DeleteTopics { topics: vec![name("orders"), name("ordres")], timeout_ms: 0 };
-    let results = rig.submit(request).unwrap();
-    assert_eq!(results[0].as_ref().unwrap(), &first.topic_id);
-    assert_eq!(results[1].as_ref().unwrap_err().code, ErrorCode::UnknownTopicOrPartition);
+    let topics = vec![name("orders"), name("ordres")];
+    let results = rig.submit(api::DeleteTopics { topics, ..Default::default() }).unwrap().topics;
+    assert_eq!(results[0], Ok(name("orders")));
+    assert_eq!(results[1].as_ref().unwrap_err().1.code, ErrorCode::UnknownTopicOrPartition);
     assert!(rig.image().topic(&name("orders")).is_none());
     assert!(rig.image().topic_by_id(first.topic_id).is_none());
     let second = rig.create(topic("orders")).unwrap();
@@ -214,9 +214,22 @@ fn a_deleted_topic_is_gone_and_its_name_free_for_another() {
 fn deleting_a_topic_that_is_not_there_suggests() {
     let mut rig = Rig::cluster(1);
     rig.create(topic("orders")).unwrap();
-    let request = api::DeleteTopics { topics: vec![name("ordres")], timeout_ms: 0 };
-    let refused = rig.submit(request).unwrap().remove(0).unwrap_err();
+    let request = api::DeleteTopics { topics: vec![name("ordres")], ..Default::default() };
+    let (_, refused) = rig.submit(request).unwrap().topics.remove(0).unwrap_err();
     assert_eq!(refused.message, "topic 'ordres' does not exist; did you mean 'orders'?");
+}
+
+#[test]
+fn by_id_only_the_topic_goes_that_is_meant() {
+    let mut rig = Rig::cluster(1);
+    let first = rig.create(topic("orders")).unwrap();
+    let delete = |topic_ids| api::DeleteTopics { topic_ids, ..Default::default() };
+    let gone = rig.submit(delete(vec![first.topic_id])).unwrap().topic_ids;
+    assert_eq!(gone, [Ok(api::DeletedTopic { name: name("orders"), topic_id: first.topic_id })]);
+    let second = rig.create(topic("orders")).unwrap();
+    let refused = rig.submit(delete(vec![first.topic_id])).unwrap().topic_ids.remove(0).unwrap_err();
+    assert_eq!((refused.0, refused.1.code), (first.topic_id, ErrorCode::UnknownTopicId));
+    assert_eq!(rig.image().topic(&name("orders")).map(|topic| topic.id()), Some(second.topic_id));
 }
 
 #[test]

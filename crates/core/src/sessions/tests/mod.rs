@@ -178,6 +178,7 @@ fn registration(id: i32, process: u8) -> RegisterBroker {
         directory_ids: vec![DirectoryId::from_random([1; 16])],
         host: "localhost".to_owned(),
         port: 9092,
+        advertised: false,
         rack: None,
         proof: LogProof::default(),
     }
