@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -13,13 +14,16 @@ use yak_core::image::Image;
 use yak_log::LogDirectory;
 use yak_model::api::{LeaderHint, Rejection, TopicDefaults};
 use yak_model::config::Settings;
-use yak_model::{BrokerEpoch, BrokerId, ErrorCode, MetadataIndex, PartitionIndex, ReplicationKey, TopicName};
-use yak_zookeeper::Handle;
+use yak_model::{
+    BrokerEpoch, BrokerId, ErrorCode, MetadataIndex, PartitionIndex, ReplicationKey, TopicId, TopicName,
+};
 
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
+use crate::departures::Departures;
 use crate::forwarding::Pool;
+use crate::groups::{self, Around, Groups};
 use crate::partitions::{Partition, Partitions};
 use crate::producer_ids::ProducerIds;
 use crate::session::Membership;
@@ -40,8 +44,12 @@ pub(crate) struct Broker {
     pub(crate) clients: Arc<Clients>,
     /// Links to those who lead what is asked for here by hand.
     pub(crate) forwarding: Pool,
+    /// Coordinators of the groups that belong here.
+    pub(crate) groups: Groups,
     pub(crate) producer_ids: ProducerIds,
-    pub(crate) zookeeper: Handle,
+    /// Whose death is likely or fresh.
+    pub(crate) departures: Departures,
+    pub(crate) zookeeper: yak_zookeeper::Handle,
     /// Its place in the cluster: lease, replication key, heartbeats.
     pub(crate) membership: Arc<Membership>,
     /// Cancelled when the broker stops: whatever only waits for records is answered then.
@@ -60,7 +68,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) directory: Arc<LogDirectory>,
     pub(crate) partitions: Partitions,
-    pub(crate) zookeeper: Handle,
+    pub(crate) zookeeper: yak_zookeeper::Handle,
     pub(crate) membership: Arc<Membership>,
     pub(crate) stopping: CancellationToken,
     /// Fences earlier processes of this broker.
@@ -73,6 +81,16 @@ impl Broker {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, settings, clock, directory, partitions, zookeeper, membership, .. } = parts;
         let Parts { stopping, epoch, image, .. } = parts;
+        let groups = Groups::new(Around {
+            broker_id: config.node_id,
+            config: config.groups.clone(),
+            clock,
+            membership: Arc::clone(&membership),
+            image: ArcSwap::new(Arc::clone(&image)),
+            topics: ArcSwap::new(Arc::new(groups::topics(&image))),
+            members_bytes: Arc::default(),
+            runtime: Handle::current(),
+        });
         Self {
             config,
             settings,
@@ -81,7 +99,9 @@ impl Broker {
             partitions,
             clients: Arc::default(),
             forwarding: Pool::default(),
+            groups,
             producer_ids: ProducerIds::default(),
+            departures: Departures::default(),
             zookeeper,
             membership,
             stopping,
@@ -107,12 +127,15 @@ impl Broker {
         self.image.load_full()
     }
 
-    /// Works by a newer image from now on.
+    /// Works by a newer image from now on. Called within a runtime.
     ///
     /// # Errors
     /// The log directory failed.
     pub(crate) fn apply(&self, newer: Arc<Image>) -> Result<(), yak_log::LogError> {
-        self.partitions.apply(&self.image.load(), &newer)?;
+        let before = self.image.load();
+        self.partitions.apply(&before, &newer)?;
+        self.groups.follow(&self.partitions, &before, &newer);
+        self.departures.observe(&before, &newer);
         let index = newer.index();
         self.image.store(newer);
         self.applied.send_replace(index);
@@ -174,7 +197,7 @@ impl Broker {
         TopicDefaults {
             partitions: self.config.num_partitions,
             replication_factor: u16::try_from(self.config.default_replication_factor).unwrap_or(1),
-            min_insync_replicas: self.config.topic_defaults.min_insync_replicas,
+            min_insync_replicas: self.partitions.topic_defaults().min_insync_replicas,
         }
     }
 
@@ -194,6 +217,23 @@ impl Broker {
                 rejection
             }
         })
+    }
+
+    /// The same of a topic with this id, if one is given.
+    ///
+    /// # Errors
+    /// As [`Broker::partition`]; `UNKNOWN_TOPIC_ID` if the topic of that name is another one.
+    pub(crate) fn partition_of(
+        &self,
+        topic: &TopicName,
+        topic_id: Option<TopicId>,
+        partition: PartitionIndex,
+    ) -> Result<Arc<Partition>, Rejection> {
+        let found = self.partition(topic, partition)?;
+        match topic_id {
+            Some(meant) if meant != found.topic_id() => Err(self.unknown_topic_id(meant)),
+            _ => Ok(found),
+        }
     }
 
     fn explain_absence(
@@ -260,6 +300,22 @@ impl Broker {
             message.push_str(&format!("; did you mean '{similar}'?"));
         }
         Rejection::new(ErrorCode::UnknownTopicOrPartition, message)
+    }
+
+    /// Says that no topic has this id; the name may have passed to another.
+    #[expect(clippy::unused_self, reason = "a question to the broker, like those around it")]
+    pub(crate) fn unknown_topic_id(&self, topic_id: TopicId) -> Rejection {
+        Rejection::new(ErrorCode::UnknownTopicId, format!("no topic has the id {topic_id}"))
+    }
+
+    /// The name of the topic with this id. It is found in two look-ups of ordered maps, whatever the number of topics.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_ID`.
+    pub(crate) fn topic_name(&self, topic_id: TopicId) -> Result<TopicName, Rejection> {
+        let image = self.image.load();
+        let topic = image.topic_by_id(topic_id).ok_or_else(|| self.unknown_topic_id(topic_id))?;
+        Ok(topic.name().clone())
     }
 
     /// The next partition in turn, for records without key that leave the choice to the broker.

@@ -96,7 +96,7 @@ impl Link {
             inline: BytesMut::new(),
             out: BytesMut::new(),
         };
-        let client = Some(crate::connection::SOFTWARE.to_owned());
+        let client = Some(crate::ndjson::SOFTWARE.to_owned());
         Hello { protocol: (1, 1), client }.encode_request(&mut link.out, None);
         link.stream.write_all(&link.out).await?;
         let line = link.line().await?;

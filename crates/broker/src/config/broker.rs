@@ -8,10 +8,11 @@ use yak_model::config::{
     ConfigValue, DEFAULT_BROKER_PORT, Effect, Endpoint, Fault, Origin, Secret, Setting, Settings, TopicConfig,
 };
 
+use super::groups::GroupsConfig;
 use crate::args::BrokerArgs;
 
 /// A broker's configuration, validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BrokerConfig {
     /// `node.id`.
     pub node_id: BrokerId,
@@ -19,7 +20,7 @@ pub struct BrokerConfig {
     pub rack: Option<String>,
     /// `listeners`: where to listen; port 0 is any free port.
     pub listener: Endpoint,
-    /// `advertised.listeners`: what clients are told; `None` is what is listened on.
+    /// `advertised.listeners`: what clients are told; `None` leaves it to [`crate::addresses`].
     pub advertised: Option<Endpoint>,
     /// `zookeeper.connect`; `None` with `--standalone`, where it is in this process.
     pub zookeepers: Option<Vec<Endpoint>>,
@@ -41,6 +42,10 @@ pub struct BrokerConfig {
     pub delete_topics: bool,
     /// `log.retention.check.interval.ms`.
     pub retention_check_interval: Duration,
+    /// `log.cleaner.backoff.ms`.
+    pub compaction_interval: Duration,
+    /// `log.cleaner.dedupe.buffer.size`.
+    pub compaction_memory_bytes: u64,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration: Duration,
     /// What connections may use.
@@ -49,6 +54,8 @@ pub struct BrokerConfig {
     pub topic_defaults: TopicConfig,
     /// `replica.fetch.attachments`.
     pub replica_fetch_attachments: bool,
+    /// How groups are run.
+    pub groups: GroupsConfig,
 }
 
 /// Where the partitions are kept.
@@ -83,7 +90,7 @@ impl BrokerConfig {
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
         let listener = listener(settings, args.common.port, faults);
-        let advertised = advertised(settings, listener.as_ref(), faults);
+        let advertised = advertised(settings, faults);
         let data = data_directory(settings, args, faults);
         let topic_defaults = topic_defaults(settings, faults);
         let zookeepers = if args.standalone { None } else { Some(zookeepers(settings, faults)) };
@@ -105,6 +112,8 @@ impl BrokerConfig {
             auto_create_topics: read.boolean("auto.create.topics.enable"),
             delete_topics: read.boolean("delete.topic.enable"),
             retention_check_interval: read.span("log.retention.check.interval.ms"),
+            compaction_interval: read.span("log.cleaner.backoff.ms"),
+            compaction_memory_bytes: read.number("log.cleaner.dedupe.buffer.size"),
             producer_id_expiration: read.span("producer.id.expiration.ms"),
             connections: ConnectionSettings {
                 max: read.number("max.connections"),
@@ -115,6 +124,7 @@ impl BrokerConfig {
             },
             replica_fetch_attachments: read.boolean("replica.fetch.attachments"),
             topic_defaults,
+            groups: GroupsConfig::read(read),
         })
     }
 }
@@ -130,14 +140,9 @@ fn listener(settings: &mut Settings, port: Option<u16>, faults: &mut Vec<Fault>)
     Some(endpoint)
 }
 
-fn advertised(settings: &Settings, listener: Option<&Endpoint>, faults: &mut Vec<Fault>) -> Option<Endpoint> {
+fn advertised(settings: &Settings, faults: &mut Vec<Fault>) -> Option<Endpoint> {
     let key = "advertised.listeners";
     if settings.text(key).is_empty() {
-        if listener.is_some_and(Endpoint::is_every_interface) {
-            let problem = "listens on every interface; say in advertised.listeners which address clients \
-                           are to connect to";
-            faults.push(settings.fault("listeners", problem));
-        }
         return None;
     }
     let endpoint = endpoint(settings, key, faults)?;

@@ -21,6 +21,15 @@ Sizes are bytes, or `64KiB`, `1MiB`, `1GiB`; durations are a number of the unit 
 Names, and defaults unless said otherwise, are Kafka's.
 ";
 
+const BROKERS: &str = "
+## Brokers
+
+What is marked with * can also be changed while brokers run, on one or on all (`alter_configs`, Kafka's `kafka-configs`):
+it is kept in the zookeeper's journal, counts at once and after a restart, and before what was written. What is set on one
+broker counts before what is set on all; of several names for the same, that in milliseconds counts first. Topics that set
+their own value keep it. `min.insync.replicas` above 1 is written on each topic when it is created, and stays there.
+";
+
 const TOPICS: &str = "
 ## Topics
 
@@ -46,10 +55,12 @@ They are accepted, so that a file written for Kafka needs no editing, and each i
 #[must_use]
 pub fn document() -> String {
     let mut text = INTRODUCTION.to_owned();
-    text.push_str("\n## Brokers\n\n| key | value | default | what it does |\n|---|---|---|---|\n");
+    text.push_str(BROKERS);
+    text.push_str("\n| key | value | default | what it does |\n|---|---|---|---|\n");
     for key in BROKER_KEYS.keys {
         let ConfigKey { name, kind, documentation, .. } = key;
-        text.push_str(&format!("| `{name}` | {kind} | {} | {documentation} |\n", default(key)));
+        let mark = if key.read_only { "" } else { " *" };
+        text.push_str(&format!("| `{name}`{mark} | {kind} | {} | {documentation} |\n", default(key)));
     }
     text.push_str(ZOOKEEPERS);
     text.push_str("\n| key | value | default | what it does |\n|---|---|---|---|\n");

@@ -23,7 +23,8 @@ static KEYS: &[ConfigKey] = &[
         "advertised.listeners",
         ConfigKind::Text,
         "",
-        "The address that clients are told to connect to, if it is not the one listened on.",
+        "The address that every client is told to connect to; needed behind a port mapping. Unset, it is the one by \
+         which the client came.",
     ),
     key(
         "auto.create.topics.enable",
@@ -52,7 +53,7 @@ static KEYS: &[ConfigKey] = &[
         "compression.type",
         ConfigKind::Choice(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
         "producer",
-        "How batches that the broker builds are compressed; producer leaves the choice to each producer.",
+        "How batches are stored; producer leaves the choice to each producer, else what comes otherwise is compressed anew.",
     ),
     key("connections.max.idle.ms", ms(1), "600000", "A connection without a request for so long is closed."),
     key(
@@ -63,18 +64,92 @@ static KEYS: &[ConfigKey] = &[
     ),
     key("delete.topic.enable", ConfigKind::Boolean, "true", "Whether topics may be deleted."),
     key(
+        "group.consumer.heartbeat.interval.ms",
+        ms(10),
+        "5000",
+        "How often members of server-side groups (KIP-848) are to say that they live.",
+    ),
+    key(
+        "group.consumer.max.size",
+        COUNT,
+        "10000",
+        "Most members of a server-side group (Kafka's default is no limit).",
+    ),
+    key(
+        "group.consumer.session.timeout.ms",
+        ms(50),
+        "45000",
+        "After so long a silence a member of a server-side group counts as gone.",
+    ),
+    key(
+        "group.initial.rebalance.delay.ms",
+        ms(0),
+        "0",
+        "How long the first member of an empty classic group waits for others (Kafka waits three seconds).",
+    ),
+    key(
+        "group.max.session.timeout.ms",
+        ms(1),
+        "1800000",
+        "The longest silence that a member of a classic group may ask to be granted.",
+    ),
+    key("group.max.size", COUNT, "10000", "Most members of a classic group (Kafka's default is no limit)."),
+    key(
+        "group.min.session.timeout.ms",
+        ms(1),
+        "6000",
+        "The shortest silence that a member of a classic group may ask to be granted.",
+    ),
+    key(
         "listeners",
         ConfigKind::Text,
         "",
-        "Where to listen: PLAINTEXT://HOST:PORT. An empty host is loopback, port 0 any free port; \
-         by default port 9091 plus node.id.",
+        "Where to listen: PLAINTEXT://HOST:PORT. An empty host is loopback, 0.0.0.0 every interface, port 0 any free \
+         port; by default port 9091 plus node.id.",
+    ),
+    key("log.cleaner.backoff.ms", ms(1), "15000", "How often logs of compacted topics are looked at."),
+    key(
+        "log.cleaner.dedupe.buffer.size",
+        ConfigKind::Size { min: 65_536, max: ANY },
+        "134217728",
+        "Most memory for the keys of the log that is being compacted, one log at a time; 128 MiB are for about 2.8 \
+         million keys, and a log with more is compacted in several rounds.",
+    ),
+    of_topic(
+        "log.cleaner.delete.retention.ms",
+        "delete.retention.ms",
+        ms(0),
+        "86400000",
+        "How long tombstones of a compacted topic stay after they were first compacted.",
+    ),
+    of_topic(
+        "log.cleaner.max.compaction.lag.ms",
+        "max.compaction.lag.ms",
+        ms(1),
+        "9223372036854775807",
+        "How long a record of a compacted topic may stay uncompacted, however little of the log is dirty.",
+    ),
+    of_topic(
+        "log.cleaner.min.cleanable.ratio",
+        "min.cleanable.dirty.ratio",
+        ConfigKind::Ratio,
+        "0.5",
+        "How much of a log must be uncompacted, by bytes, before it is compacted.",
+    ),
+    of_topic(
+        "log.cleaner.min.compaction.lag.ms",
+        "min.compaction.lag.ms",
+        ms(0),
+        "0",
+        "How long a record of a compacted topic stays before it may be compacted.",
     ),
     of_topic(
         "log.cleanup.policy",
         "cleanup.policy",
         ConfigKind::Choices(&["delete", "compact"]),
         "delete",
-        "What happens to old segments: delete removes them by age and size.",
+        "What happens to old records: delete removes segments by age and size, compact keeps the last record of each \
+         key; or both.",
     ),
     key("log.dir", ConfigKind::Text, "", "Like log.dirs, under its older name."),
     key(
@@ -89,7 +164,7 @@ static KEYS: &[ConfigKey] = &[
         "",
         "The directory of the broker's partitions; by default data/broker- and node.id.",
     ),
-    of_topic(
+    of_new_topics(
         "log.flush.mode",
         "flush",
         ConfigKind::Choice(&["sync", "os"]),
@@ -140,8 +215,8 @@ static KEYS: &[ConfigKey] = &[
         "How many bytes of a partition are kept before its oldest segments are deleted; -1 keeps all.",
     ),
     key("log.retention.check.interval.ms", ms(1), "300000", "How often old segments are looked for."),
-    key("log.retention.hours", span(TimeUnit::Hours, -1), "", "Like log.retention.ms, in hours."),
-    key("log.retention.minutes", span(TimeUnit::Minutes, -1), "", "Like log.retention.ms, in minutes."),
+    dynamic("log.retention.hours", span(TimeUnit::Hours, -1), "", "Like log.retention.ms, in hours."),
+    dynamic("log.retention.minutes", span(TimeUnit::Minutes, -1), "", "Like log.retention.ms, in minutes."),
     of_topic(
         "log.retention.ms",
         "retention.ms",
@@ -149,8 +224,8 @@ static KEYS: &[ConfigKey] = &[
         "604800000",
         "How long records are kept before their segment is deleted; -1 keeps them for ever.",
     ),
-    key("log.roll.hours", span(TimeUnit::Hours, 1), "", "Like log.roll.ms, in hours."),
-    key("log.roll.jitter.hours", span(TimeUnit::Hours, 0), "", "Like log.roll.jitter.ms, in hours."),
+    dynamic("log.roll.hours", span(TimeUnit::Hours, 1), "", "Like log.roll.ms, in hours."),
+    dynamic("log.roll.jitter.hours", span(TimeUnit::Hours, 0), "", "Like log.roll.jitter.ms, in hours."),
     of_topic(
         "log.roll.jitter.ms",
         "segment.jitter.ms",
@@ -208,6 +283,48 @@ static KEYS: &[ConfigKey] = &[
         "Partitions of a topic that does not say how many.",
     ),
     key(
+        "offset.metadata.max.bytes",
+        ConfigKind::Whole { min: 0, max: INT },
+        "4096",
+        "The longest text that a commit may carry.",
+    ),
+    key(
+        "offsets.commit.timeout.ms",
+        ms(1),
+        "5000",
+        "How long a commit waits for the replicas before its client is told that it may not have been stored.",
+    ),
+    key(
+        "offsets.retention.check.interval.ms",
+        ms(1),
+        "600000",
+        "How often commits that nobody needs any more are looked for.",
+    ),
+    key(
+        "offsets.retention.minutes",
+        ConfigKind::Whole { min: 1, max: INT },
+        "10080",
+        "How long commits are kept after their group lost its last member, or stopped reading their topic.",
+    ),
+    key(
+        "offsets.topic.num.partitions",
+        ConfigKind::Whole { min: 1, max: MAX_PARTITIONS_PER_TOPIC as i64 },
+        "50",
+        "Partitions of __consumer_offsets, when it is created (4 with --standalone).",
+    ),
+    key(
+        "offsets.topic.replication.factor",
+        ConfigKind::Whole { min: 1, max: i16::MAX as i64 },
+        "3",
+        "Replicas of __consumer_offsets, as soon as there are so many brokers (1 with --standalone).",
+    ),
+    key(
+        "offsets.topic.segment.bytes",
+        ConfigKind::Size { min: MIN_SEGMENT_BYTES, max: INT },
+        "104857600",
+        "The largest size of a segment file of __consumer_offsets.",
+    ),
+    key(
         "producer.id.expiration.ms",
         ms(1),
         "86400000",
@@ -257,8 +374,19 @@ const fn key(
     ConfigKey { name, kind, default, documentation, effect: Effect::Works, read_only: true, topic_key: None }
 }
 
-/// A key that is the default of a topic-level key.
+/// A key that is the default of a topic-level key, and can be changed while the broker runs.
 const fn of_topic(
+    name: &'static str,
+    topic_key: &'static str,
+    kind: ConfigKind,
+    default: &'static str,
+    documentation: &'static str,
+) -> ConfigKey {
+    ConfigKey { read_only: false, ..of_new_topics(name, topic_key, kind, default, documentation) }
+}
+
+/// The same of what is decided when a topic is created, and by the zookeeper.
+const fn of_new_topics(
     name: &'static str,
     topic_key: &'static str,
     kind: ConfigKind,
@@ -268,11 +396,21 @@ const fn of_topic(
     ConfigKey { topic_key: Some(topic_key), ..key(name, kind, default, documentation) }
 }
 
+/// Another name of such a key, in another unit.
+const fn dynamic(
+    name: &'static str,
+    kind: ConfigKind,
+    default: &'static str,
+    documentation: &'static str,
+) -> ConfigKey {
+    ConfigKey { read_only: false, ..key(name, kind, default, documentation) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use yak_model::config::{TOPIC_KEYS, topic_key};
+    use yak_model::config::{TOPIC_KEYS, dynamic_broker_key, topic_key};
 
     use super::*;
 
@@ -298,6 +436,26 @@ mod tests {
                 assert_eq!(
                     here.kind.parse(text).is_ok(),
                     topic_key(key.name).expect("exists").kind.parse(text).is_ok(),
+                    "{} {text}",
+                    key.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_change_while_the_broker_runs_is_what_the_controller_takes() {
+        for key in KEYS {
+            let dynamic = dynamic_broker_key(key.name);
+            assert_eq!(key.read_only, dynamic.is_none(), "{}", key.name);
+            if let (Some(row), Some(topic_key)) = (dynamic, key.topic_key) {
+                assert_eq!(row.topic_key, topic_key, "{}", key.name);
+            }
+            for text in ["-2", "-1", "0", "1", "5", "1KiB", "zstd", "CreateTime", "9223372036854775807"] {
+                let Some(row) = dynamic else { continue };
+                assert_eq!(
+                    key.kind.parse(text).is_ok(),
+                    row.as_topic_value(text).is_ok(),
                     "{} {text}",
                     key.name
                 );

@@ -56,6 +56,8 @@ fn write_down(args: &BrokerArgs, environment: impl IntoIterator<Item = (String, 
     let mut written = Written::default();
     if args.standalone {
         written.default_value("log.flush.mode", "os");
+        written.default_value("offsets.topic.num.partitions", "4");
+        written.default_value("offsets.topic.replication.factor", "1");
     } else if args.common.file.is_none() {
         // A broker of a cluster that was told nothing else, as in config/broker-1.properties.
         written.default_value("default.replication.factor", "3");

@@ -13,6 +13,7 @@
 mod broker;
 mod describe;
 mod document;
+mod groups;
 mod kafka_keys;
 mod keys;
 mod load;
@@ -20,8 +21,9 @@ mod load;
 mod tests;
 
 pub use broker::{BrokerConfig, ConnectionSettings, DataDirectory};
-pub use describe::{describe_broker, describe_topic};
+pub use describe::{Layers, describe_broker, describe_default, describe_topic};
 pub use document::document;
+pub use groups::GroupsConfig;
 pub use keys::BROKER_KEYS;
 pub use load::{Loaded, load};
 pub use yak_model::config::Endpoint;

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Duration, Instant};
 use yak_model::api::{Fetch, FetchEntry, FetchReply, FetchedPartition, ReadFrom, Rejection, Reply};
 use yak_model::limits::at_most_entries;
-use yak_model::{ErrorCode, Offset, TopicId};
+use yak_model::{ErrorCode, TopicId};
 use yak_protocol::encode_fetch_request;
 use yak_record::Records;
 
@@ -128,13 +128,7 @@ impl Scattered for Fetching {
 }
 
 fn refuse(entry: &FetchEntry, rejection: Rejection) -> FetchedPartition<Records> {
-    FetchedPartition {
-        topic: entry.topic.clone(),
-        partition: entry.partition,
-        high_watermark: Offset::new(-1),
-        log_start_offset: Offset::new(-1),
-        records: Err(rejection),
-    }
+    FetchedPartition::refused(entry.topic.clone(), entry.partition, rejection)
 }
 
 /// What a leader sent of a partition, with the topic that it means by its name.
@@ -169,7 +163,9 @@ pub(crate) async fn fetch_from(
             topic: entry.topic.clone(),
             partition: entry.partition,
             high_watermark: data.high_watermark,
+            last_stable_offset: data.high_watermark,
             log_start_offset: data.log_start_offset,
+            diverging: data.diverging,
             records: Ok(Records::Bytes(records.slice(data.records))),
         });
         (fetched.topic_id, partition)

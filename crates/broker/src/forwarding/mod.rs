@@ -16,7 +16,7 @@
 //!   numbers by which a leader could recognise it. Sent again, until [`PATIENCE`] is over, is only what was
 //!   refused before anything was done because metadata differ or nobody leads, and what only reads.
 //! - *Order.* A connection's line that changes something waits for the answer to the one before it
-//!   (`connection::sequence`). Replies are in order of the requests, as always.
+//!   (`ndjson::sequence`). Replies are in order of the requests, as always.
 //! - *Deadlines.* The leader keeps the request's own; it is given [`GRACE`] more to say so. A leader that is fenced
 //!   meanwhile is not waited for.
 //! - *Bounds.* Links are pooled: [`MAX_LINKS`] to each broker for what is answered soon, [`MAX_HELD`] for fetches that may

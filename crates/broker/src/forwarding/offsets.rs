@@ -88,7 +88,7 @@ impl Scattered for Listing {
     }
 
     async fn away(&self, leader: &Leader, entries: &[ListOffsetsEntry]) -> Vec<Self::Answer> {
-        let request = ListOffsets { entries: entries.to_vec() };
+        let request = ListOffsets { entries: entries.to_vec(), ..ListOffsets::default() };
         let answer = call(&self.broker, leader, &request, ANSWER_TIMEOUT).await;
         each(entries, answer.map(|reply| reply.partitions), |entry, rejection| self.refuse(entry, rejection))
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::time::{Duration, Instant};
 use yak_model::api::{
-    Acks, Produce, ProduceEntry, ProduceReply, Produced, ReadFrom, RefusedProduce, Rejection, Reply,
+    Acks, BatchOrigin, Produce, ProduceEntry, ProduceReply, Produced, ReadFrom, RefusedProduce, Rejection,
+    Reply,
 };
 use yak_model::{ErrorCode, PartitionIndex, ProducerId, TimestampMs};
 use yak_protocol::{ProduceHead, ProduceLine, parse_produce_reply};
@@ -47,7 +48,7 @@ pub(crate) fn any_away(broker: &Broker, request: &Produce) -> bool {
 
 /// Chooses partitions, has every leader append, and answers when all have.
 pub(crate) async fn produce(broker: &Arc<Broker>, request: Produce) -> Outcome<ProduceReply> {
-    let Produce { acks, timeout_ms, entries } = request;
+    let Produce { acks, timeout_ms, entries, .. } = request;
     // One slot for each partition that gets records; what has none yet is refused already.
     let mut slots: Vec<Option<RefusedProduce>> = Vec::with_capacity(entries.len());
     let mut chosen: Vec<ProduceEntry> = Vec::with_capacity(entries.len());
@@ -78,9 +79,15 @@ fn choose(broker: &Broker, entry: ProduceEntry) -> Result<Vec<ProduceEntry>, Ref
         return Ok(vec![entry]);
     };
     let ProduceEntry { topic, leader_epoch, batches, .. } = entry;
-    match split_by_partition(batches, count, || broker.next_partition(count)) {
+    let split = if count == 1 {
+        Ok(vec![(PartitionIndex::new(0), batches)])
+    } else {
+        split_by_partition(&batches, count, || broker.next_partition(count))
+    };
+    match split {
         Ok(split) => {
             let entry = |(partition, batches)| ProduceEntry {
+                topic_id: None,
                 topic: topic.clone(),
                 partition: Some(partition),
                 leader_epoch,
@@ -142,7 +149,8 @@ impl Scattered for Producing {
     type Answer = Result<Produced, RefusedProduce>;
 
     async fn here(&self, entries: Vec<ProduceEntry>) -> Vec<Self::Answer> {
-        let request = Produce { acks: self.acks, timeout_ms: self.left_ms(), entries };
+        let request =
+            Produce { acks: self.acks, origin: BatchOrigin::Built, timeout_ms: self.left_ms(), entries };
         let outcome = match ops::produce::produce(&self.broker, request) {
             Answer::Now(outcome) => outcome,
             Answer::Later(outcome) => outcome.await,

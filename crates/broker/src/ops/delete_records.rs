@@ -38,6 +38,11 @@ fn delete_all(broker: &Broker, entries: Vec<DeleteRecordsEntry>) -> Vec<DeletedR
 
 fn delete(broker: &Broker, entry: DeleteRecordsEntry) -> DeletedRecords {
     let DeleteRecordsEntry { topic, partition, before_offset } = entry;
+    if topic.is_internal() {
+        let message = format!("topic '{topic}' is internal: the cluster needs what is in it");
+        let refused = Err(Rejection::new(ErrorCode::PolicyViolation, message));
+        return DeletedRecords { topic, partition, log_start_offset: refused };
+    }
     let hosted = broker.partition(&topic, partition);
     let log_start_offset = hosted.and_then(|hosted| hosted.delete_before(before_offset));
     DeletedRecords { topic, partition, log_start_offset }

@@ -6,20 +6,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::RuntimeFlavor;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use yak_core::partition::{Acknowledged, ProduceRequest};
-use yak_model::api::{Acks, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce, Rejection, Reply};
-use yak_model::{ErrorCode, PartitionIndex, TopicName};
+use yak_model::api::{
+    Acks, BatchOrigin, Produce, ProduceEntry, ProduceReply, Produced, RefusedProduce, Rejection, Reply,
+};
+use yak_model::{ErrorCode, PartitionIndex, TopicId, TopicName};
 
 use crate::answer::Answer;
 use crate::broker::Broker;
 use crate::ops::metadata::auto_create;
+use crate::ops::received;
 use crate::partitions::{Append, Partition};
+use crate::recompress::recompress;
 use crate::split::split_by_partition;
 
 /// Longest that an acknowledgement is waited for, whatever the client asks for.
 pub(crate) const MAX_TIMEOUT_MS: u32 = 300_000;
+
+/// How many times larger than a batch may be in the log it may be before it is compressed anew.
+const LARGEST_BEFORE_RECOMPRESSION: usize = 4;
 
 /// One appended or refused part of a request.
 enum Part {
@@ -28,9 +36,9 @@ enum Part {
 }
 
 /// Whether a produce names a topic that it would have to create first.
-pub(crate) fn creates_topics(broker: &Broker, request: &Produce) -> bool {
+pub(crate) fn creates_topics<B>(broker: &Broker, request: &Produce<B>) -> bool {
     let image = broker.image();
-    let missing = |entry: &ProduceEntry| image.topic(&entry.topic).is_none() && !entry.topic.is_internal();
+    let missing = |entry: &ProduceEntry<B>| image.topic(&entry.topic).is_none() && !entry.topic.is_internal();
     broker.config.auto_create_topics && request.entries.iter().any(missing)
 }
 
@@ -38,7 +46,7 @@ pub(crate) fn creates_topics(broker: &Broker, request: &Produce) -> bool {
 ///
 /// # Errors
 /// Why the only topic was not created; of several, those that were not are unknown topics later on.
-pub(crate) async fn create_topics(broker: &Arc<Broker>, request: &Produce) -> Result<(), Rejection> {
+pub(crate) async fn create_topics<B>(broker: &Arc<Broker>, request: &Produce<B>) -> Result<(), Rejection> {
     if creates_topics(broker, request) {
         for entry in &request.entries {
             if broker.image().topic(&entry.topic).is_none()
@@ -55,9 +63,10 @@ pub(crate) async fn create_topics(broker: &Arc<Broker>, request: &Produce) -> Re
     Ok(())
 }
 
-/// Appends every entry, and answers when each is acknowledged as was asked.
-pub(crate) fn produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceReply> {
-    let Produce { acks, timeout_ms, entries } = request;
+/// Appends every entry, and answers when each is acknowledged as was asked. The batches are needed until this returns,
+/// not until the answer is there.
+pub(crate) fn produce<B: AsMut<[u8]>>(broker: &Arc<Broker>, request: Produce<B>) -> Answer<ProduceReply> {
+    let Produce { acks, origin, timeout_ms, entries } = request;
     let timeout_ms = timeout_ms.min(MAX_TIMEOUT_MS);
     let deadline_ms = broker.clock.now_ms() + u64::from(timeout_ms);
     let mut parts = Vec::with_capacity(entries.len());
@@ -68,7 +77,7 @@ pub(crate) fn produce(broker: &Arc<Broker>, request: Produce) -> Answer<ProduceR
             deadline_ms,
             lease_until_ms: broker.lease_until_ms(),
         };
-        append_entry(broker, &meant, entry, &mut parts);
+        append_entry(broker, (&meant, origin), entry, &mut parts);
     }
     if parts.iter().all(|part| matches!(part, Part::Done(_))) {
         let done = |part| match part {
@@ -113,27 +122,35 @@ async fn wait(
     finish(broker, partition, result)
 }
 
-fn append_entry(broker: &Broker, meant: &ProduceRequest, entry: ProduceEntry, parts: &mut Vec<Part>) {
+fn append_entry<B: AsMut<[u8]>>(
+    broker: &Broker,
+    meant: (&ProduceRequest, BatchOrigin),
+    entry: ProduceEntry<B>,
+    parts: &mut Vec<Part>,
+) {
     if entry.topic.is_internal() {
         let message = format!("topic '{}' is internal: clients do not produce to it", entry.topic);
         let rejection = Rejection::new(ErrorCode::InvalidTopicException, message);
         return parts.push(refuse(entry.topic, entry.partition, rejection));
     }
-    let ProduceEntry { topic, partition, batches, .. } = entry;
+    let ProduceEntry { topic, topic_id, partition, mut batches, .. } = entry;
+    let batches = batches.as_mut();
     if let Some(partition) = partition {
-        return parts.push(append_one(broker, meant, topic, partition, batches));
+        return parts.push(append_one(broker, meant, (topic, topic_id, partition), batches));
     }
     let image = broker.image();
     let Some(found) = image.topic(&topic) else {
         let rejection = broker.unknown_topic(&image, &topic);
         return parts.push(refuse(topic, None, rejection));
     };
-    match split_by_partition(batches, found.partition_count(), || {
-        broker.next_partition(found.partition_count())
-    }) {
+    let count = found.partition_count();
+    if count == 1 {
+        return parts.push(append_one(broker, meant, (topic, topic_id, PartitionIndex::new(0)), batches));
+    }
+    match split_by_partition(batches, count, || broker.next_partition(count)) {
         Ok(split) => {
-            for (partition, batches) in split {
-                parts.push(append_one(broker, meant, topic.clone(), partition, batches));
+            for (partition, mut batches) in split {
+                parts.push(append_one(broker, meant, (topic.clone(), topic_id, partition), &mut batches));
             }
         }
         Err(rejection) => parts.push(refuse(topic, None, rejection)),
@@ -142,19 +159,58 @@ fn append_entry(broker: &Broker, meant: &ProduceRequest, entry: ProduceEntry, pa
 
 fn append_one(
     broker: &Broker,
-    meant: &ProduceRequest,
-    topic: TopicName,
-    partition: PartitionIndex,
-    mut batches: bytes::BytesMut,
+    (meant, origin): (&ProduceRequest, BatchOrigin),
+    (topic, topic_id, partition): (TopicName, Option<TopicId>, PartitionIndex),
+    batches: &mut [u8],
 ) -> Part {
-    let hosted = match broker.partition(&topic, partition) {
+    let hosted = match broker.partition_of(&topic, topic_id, partition) {
         Ok(hosted) => hosted,
         Err(rejection) => return refuse(topic, Some(partition), rejection),
     };
-    match hosted.append(meant, &mut batches) {
+    if origin == BatchOrigin::Received
+        && let Err(rejection) = received::check(batches)
+    {
+        return refuse(topic, Some(partition), rejection);
+    }
+    if hosted.is_compacted()
+        && let Err(rejection) = check_keys(batches)
+    {
+        return refuse(topic, Some(partition), rejection);
+    }
+    match append(&hosted, meant, batches) {
         Ok(Append::Done(acknowledged)) => Part::Done(finish(broker, &hosted, Ok(acknowledged))),
         Ok(Append::Waiting(answer)) => Part::Waiting { partition: hosted, answer },
         Err(rejection) => refuse(topic, Some(partition), rejection),
+    }
+}
+
+/// Appends as the topic says: if it names a codec, in that one.
+fn append(hosted: &Partition, meant: &ProduceRequest, batches: &mut [u8]) -> Result<Append, Rejection> {
+    let Some(codec) = hosted.codec() else { return hosted.append(meant, batches) };
+    let (size, limit) = (batches.len(), hosted.with_log(|log| log.config().max_message_bytes));
+    if limit.is_some_and(|limit| size > limit.saturating_mul(LARGEST_BEFORE_RECOMPRESSION)) {
+        let message = format!("{}: {size} bytes are too many to be compressed anew", hosted.id());
+        return Err(Rejection::new(ErrorCode::MessageTooLarge, message));
+    }
+    // Others are served meanwhile: it may take as long as unpacking takes.
+    let recompressed = off_the_worker(|| recompress(batches, codec));
+    match recompressed {
+        Ok(None) => hosted.append(meant, batches),
+        Ok(Some(mut recompressed)) => hosted.append(meant, &mut recompressed),
+        Err(error) => Err(Rejection::new(error.code(), error.to_string())),
+    }
+}
+
+/// Checks that every record has a key. What is compressed is unpacked for it, which may take a while.
+fn check_keys(batches: &[u8]) -> Result<(), Rejection> {
+    off_the_worker(|| received::check_keys(batches))
+}
+
+/// Does something that takes long, and lets the runtime's other tasks go on where it can.
+fn off_the_worker<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

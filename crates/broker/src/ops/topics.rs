@@ -5,7 +5,7 @@ use std::sync::Arc;
 use yak_core::controller;
 use yak_model::api::{
     CreatePartitions, CreatePartitionsReply, CreateTopics, CreateTopicsReply, CreatedTopic, DeleteTopics,
-    DeleteTopicsReply, Rejection, Reply,
+    DeleteTopicsReply, Rejection, Reply, TopicDefaults,
 };
 use yak_model::limits::at_most_entries;
 use yak_model::{ErrorCode, TopicId};
@@ -29,12 +29,29 @@ pub(crate) async fn create(
     request: CreateTopics,
     on_first_use: bool,
 ) -> Result<Vec<Result<CreatedTopic, Rejection>>, Rejection> {
+    decide(broker, request, (broker.topic_defaults(), on_first_use)).await
+}
+
+/// Creates internal topics, which have defaults of their own.
+pub(crate) async fn create_internal(
+    broker: &Broker,
+    request: CreateTopics,
+    defaults: TopicDefaults,
+) -> Result<Vec<Result<CreatedTopic, Rejection>>, Rejection> {
+    decide(broker, request, (defaults, true)).await
+}
+
+async fn decide(
+    broker: &Broker,
+    request: CreateTopics,
+    (defaults, on_first_use): (TopicDefaults, bool),
+) -> Result<Vec<Result<CreatedTopic, Rejection>>, Rejection> {
     at_most_entries(request.topics.len())?;
     let timeout_ms = request.timeout_ms;
     let command = controller::CreateTopics {
         topic_ids: request.topics.iter().map(|_| TopicId::from_random(random::bytes())).collect(),
         request,
-        defaults: broker.topic_defaults(),
+        defaults,
         on_first_use,
     };
     broker.decide(command, timeout_ms).await
@@ -53,17 +70,11 @@ pub(crate) async fn create_partitions(
 
 /// Deletes topics with all their records.
 pub(crate) async fn delete_topics(broker: Arc<Broker>, request: DeleteTopics) -> Outcome<DeleteTopicsReply> {
-    at_most_entries(request.topics.len())?;
+    at_most_entries(request.topics.len() + request.topic_ids.len())?;
     if !broker.config.delete_topics {
         let message = "topics may not be deleted here: delete.topic.enable is false";
         return Err(Rejection::new(ErrorCode::TopicDeletionDisabled, message));
     }
-    let names = request.topics.clone();
     let timeout_ms = request.timeout_ms;
-    let results = broker.decide(request, timeout_ms).await?;
-    let named = results.into_iter().zip(names).map(|(result, name)| match result {
-        Ok(_) => Ok(name),
-        Err(rejection) => Err((name, rejection)),
-    });
-    Ok(Reply::new(DeleteTopicsReply { topics: named.collect() }))
+    Ok(Reply::new(broker.decide(request, timeout_ms).await?))
 }

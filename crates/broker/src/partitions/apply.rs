@@ -10,6 +10,8 @@ use yak_log::{LogError, NewLog};
 use yak_model::TopicPartition;
 use yak_model::metadata::PartitionRecord;
 
+use crate::recompress::codec;
+
 use super::{Hosted, Map, Partitions, at, put};
 
 impl Partitions {
@@ -18,8 +20,9 @@ impl Partitions {
     /// # Errors
     /// The log directory failed.
     pub(crate) fn apply(&self, older: &Image, newer: &Image) -> Result<(), LogError> {
+        let has_other_defaults = self.take_over_defaults(newer);
         let changes = newer.changes_since(older);
-        if changes.is_empty() {
+        if changes.is_empty() && !has_other_defaults {
             return Ok(());
         }
         let mut map = Map::clone(&self.hosted.load());
@@ -35,6 +38,10 @@ impl Partitions {
         self.leave(&records, &mut map)?;
         let mine: Vec<&PartitionRecord> = records.into_iter().filter(|record| self.hosts(record)).collect();
         self.host(newer, &mine, &mut map)?;
+        if has_other_defaults {
+            tracing::info!("topic_defaults_changed");
+            newer.topics().for_each(|topic| self.configure(topic, &map));
+        }
         self.hosted.store(Arc::new(map));
         Ok(())
     }
@@ -124,10 +131,12 @@ impl Partitions {
     }
 
     fn configure(&self, topic: &Topic, map: &Map) {
-        let config = self.log_config(topic);
+        let (config, topic_config) = (self.log_config(topic), self.topic_config(topic));
         for hosted in map.get(topic.name()).into_iter().flatten() {
             if let Some(Hosted::Online(partition)) = hosted {
                 partition.configure(config.clone(), self.min_insync_replicas(topic));
+                partition.set_codec(codec(topic_config.compression));
+                partition.set_compacted(topic_config.cleanup_policy.compacts());
             }
         }
     }

@@ -17,17 +17,18 @@ use arc_swap::ArcSwap;
 pub use log::DiskLog;
 pub(crate) use open::Opened;
 pub(crate) use outgoing::{Mailbox, Outgoing, PartitionKey};
-pub(crate) use partition::{Append, Fetched, Partition};
+pub(crate) use partition::{Append, Fetched, Partition, Read};
 use tokio_util::sync::CancellationToken;
-use yak_core::image::Topic;
+use yak_core::image::{Image, Topic};
 use yak_core::partition::ReplicaIdentity;
 use yak_log::{LogConfig, LogDirectory};
 use yak_model::api::Rejection;
 use yak_model::config::TopicConfig;
-use yak_model::metadata::PartitionRecord;
+use yak_model::metadata::{ConfigResource, PartitionRecord};
 use yak_model::{BrokerId, ErrorCode, PartitionIndex, TopicName, TopicPartition};
 
 use crate::clock::Clock;
+use crate::recompress::codec;
 
 /// A partition that should be here.
 #[derive(Clone, Debug)]
@@ -50,7 +51,10 @@ type Map = HashMap<TopicName, Vec<Option<Hosted>>>;
 pub(crate) struct Partitions {
     broker_id: BrokerId,
     directory: Arc<LogDirectory>,
-    topic_defaults: TopicConfig,
+    /// What was written before the start for topics that do not set their own.
+    written_defaults: TopicConfig,
+    /// The same under what was set on brokers while they run.
+    topic_defaults: ArcSwap<TopicConfig>,
     producer_expiration_ms: i64,
     clock: Clock,
     storage_failed: CancellationToken,
@@ -69,7 +73,8 @@ impl Partitions {
         Self {
             broker_id,
             directory,
-            topic_defaults: config.topic_defaults.clone(),
+            written_defaults: config.topic_defaults.clone(),
+            topic_defaults: ArcSwap::from_pointee(config.topic_defaults.clone()),
             producer_expiration_ms: i64::try_from(config.producer_id_expiration.as_millis())
                 .unwrap_or(i64::MAX),
             clock,
@@ -153,12 +158,16 @@ impl Partitions {
             topic_id: topic.id(),
             flush: topic.flush(),
         };
-        Partition::new(
+        let partition = Partition::new(
             identity,
             log,
             self.min_insync_replicas(topic),
             (self.clock, self.storage_failed.clone(), Arc::clone(&self.outgoing)),
-        )
+        );
+        let config = self.topic_config(topic);
+        partition.set_codec(codec(config.compression));
+        partition.set_compacted(config.cleanup_policy.compacts());
+        partition
     }
 
     /// The log's configuration of a topic. Values were checked when they were set; one that a later version
@@ -170,10 +179,28 @@ impl Partitions {
         }
     }
 
+    /// What topics have that do not set their own.
+    pub(crate) fn topic_defaults(&self) -> Arc<TopicConfig> {
+        self.topic_defaults.load_full()
+    }
+
+    /// Takes over what was set on this broker and on all while they run. Whether that changes anything.
+    fn take_over_defaults(&self, image: &Image) -> bool {
+        let all = image.config(&ConfigResource::ClusterDefault);
+        let own = image.config(&ConfigResource::Broker(self.broker_id));
+        let defaults = self.written_defaults.clone().under(all).under(own);
+        if defaults == **self.topic_defaults.load() {
+            return false;
+        }
+        self.topic_defaults.store(Arc::new(defaults));
+        true
+    }
+
     fn topic_config(&self, topic: &Topic) -> TopicConfig {
-        TopicConfig::resolve(&self.topic_defaults, topic.override_pairs()).unwrap_or_else(|problem| {
+        let defaults = self.topic_defaults.load();
+        TopicConfig::resolve(&defaults, topic.override_pairs()).unwrap_or_else(|problem| {
             tracing::error!(topic = %topic.name(), %problem, "topic configuration is not understood");
-            TopicConfig { flush: topic.flush(), ..self.topic_defaults.clone() }
+            TopicConfig { flush: topic.flush(), ..TopicConfig::clone(&defaults) }
         })
     }
 

@@ -36,6 +36,7 @@ impl Partitions {
     /// # Errors
     /// The log directory failed.
     pub(crate) fn open(&self, image: &Image) -> Result<Opened, LogError> {
+        self.take_over_defaults(image);
         let mut opened = Opened::default();
         let mut found: BTreeMap<TopicPartition, Option<TopicId>> =
             self.directory.found().iter().map(|found| (found.partition.clone(), found.topic_id)).collect();

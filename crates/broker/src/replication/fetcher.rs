@@ -62,6 +62,7 @@ impl Fetcher {
         loop {
             let began = Instant::now();
             let Err(error) = self.fetch().await;
+            self.broker.departures.broke(self.peer.broker_id);
             // A refusal that metadata will mend, or a process that starts again: nothing to be alarmed by.
             tracing::warn!(leader = %self.peer.broker_id, host = self.peer.host, port = self.peer.port, %error, "replication_interrupted");
             if began.elapsed() > LONGEST_BACKOFF {
@@ -75,6 +76,7 @@ impl Fetcher {
     /// Fetches over one connection until something is wrong with it.
     async fn fetch(&mut self) -> Result<std::convert::Infallible, LinkError> {
         let mut link = Link::open(&self.peer).await?;
+        self.broker.departures.is_there(self.peer.broker_id);
         let mut following = Following::new(self.peer.broker_id);
         following.assign(&self.assigned.borrow_and_update().clone());
         // Replies that are due, oldest first: until when.

@@ -21,7 +21,8 @@ use yak_zookeeper::Handle;
 
 use super::follow::Follower;
 use super::ready::ready;
-use super::start::{advertised, data_directory, directory_options, listen, open_dir, registration, tell};
+use super::registered_address::RegisteredAddress;
+use super::start::{data_directory, directory_options, listen, open_dir, registration, tell};
 use super::{Controller, Options, Server, StartError, boot};
 use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
@@ -55,10 +56,10 @@ async fn join(options: Options, shutdown: CancellationToken) -> Result<Server, S
     let partitions = Partitions::new(config.node_id, Arc::clone(&directory), &config, clock);
     let opened = partitions.open(&image)?;
     let listener = listen(&config)?;
-    let (host, port) = advertised(&config, listener.address());
+    let address = RegisteredAddress::new(&config, listener.address(), session.local_address());
     let page_cache_kept = directory.was_clean() || same_boot;
     let proof = LogProof { undamaged: opened.offline == 0, page_cache_kept };
-    let registration = registration(&config, (&host, port), &directory, proof);
+    let registration = registration(&config, &address, &directory, proof);
     let secret = config.cluster_secret.reveal().map(str::to_owned);
     let request = OpenSession { registration, seen: seen.max(image.index()), secret };
     let registered = session.register(request).await.map_err(StartError::Ended)?;
@@ -77,7 +78,7 @@ async fn join(options: Options, shutdown: CancellationToken) -> Result<Server, S
     };
     let broker = Arc::new(Broker::new(parts));
     let follower = become_ready(&broker, &registered).await?;
-    let ready = ready(host, port, broker.id(), path.display().to_string());
+    let ready = ready(address, broker.id(), path.display().to_string());
     tell(&broker, &listener, opened);
     let controller = Controller::Remote(session);
     Ok(Server { broker, listener, controller, follower, temporary, ready, ports_file, shutdown })

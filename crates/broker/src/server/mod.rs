@@ -13,10 +13,13 @@
 //! heartbeats, and hands over what it leads before it stops reading.
 
 mod boot;
+mod compaction;
 mod error;
 mod follow;
 mod join;
+mod offsets_retention;
 mod ready;
+mod registered_address;
 mod retention;
 mod start;
 mod stop;
@@ -36,7 +39,7 @@ use yak_zookeeper::Zookeeper;
 
 use crate::broker::Broker;
 use crate::config::Loaded;
-use crate::connection::Connections;
+use crate::connections::Connections;
 use crate::session::Session;
 use crate::{producer_ids, replication};
 
@@ -99,6 +102,8 @@ impl Server {
         let stopping = broker.stopping.clone();
         let host = host(&broker);
         let retention = tokio::spawn(retention::run(Arc::clone(&broker), stopping.clone()));
+        let compaction = tokio::spawn(compaction::run(Arc::clone(&broker), stopping.clone()));
+        let offsets = tokio::spawn(offsets_retention::run(Arc::clone(&broker), stopping.clone()));
         let replication = tokio::spawn(replication::run(Arc::clone(&broker), stopping.clone()));
         // Where the zookeeper shares the process it is never away.
         let ids_ahead = matches!(controller, Controller::Remote(_))
@@ -119,9 +124,10 @@ impl Server {
             stop::hand_over(&broker).await;
         }
         stopping.cancel();
+        broker.groups.end();
         host.tracker.close();
         host.tracker.wait().await;
-        for task in [serving, retention, replication].into_iter().chain(ids_ahead) {
+        for task in [serving, retention, compaction, offsets, replication].into_iter().chain(ids_ahead) {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the broker failed");
             }
@@ -135,7 +141,7 @@ impl Server {
 fn host(broker: &Broker) -> Host {
     let settings = &broker.config.connections;
     let limits = ConnectionLimits {
-        max_line_bytes: settings.max_request_bytes,
+        max_request_bytes: settings.max_request_bytes,
         max_idle: settings.max_idle,
         ..ConnectionLimits::default()
     };

@@ -15,6 +15,7 @@ use yak_zookeeper::{Handle, Zookeeper};
 
 use super::follow::Follower;
 use super::ready::ready;
+use super::registered_address::RegisteredAddress;
 use super::{Controller, Options, Server, StartError, join};
 use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
@@ -40,8 +41,8 @@ pub(crate) async fn start(options: Options, shutdown: CancellationToken) -> Resu
     directory.set_cluster_id(image.cluster_id())?;
     let partitions = Partitions::new(config.node_id, Arc::clone(&directory), &config, clock);
     let opened = partitions.open(&image)?;
-    let (host, port) = advertised(&config, listener.address());
-    let epoch = register(&config, (&host, port), &handle, (&directory, opened)).await?;
+    let address = RegisteredAddress::new(&config, listener.address(), None);
+    let epoch = register(&config, &address, &handle, (&directory, opened)).await?;
     // Compared with an empty image every partition is new, so each is told its role before the first request.
     let parts = Parts {
         config,
@@ -58,7 +59,7 @@ pub(crate) async fn start(options: Options, shutdown: CancellationToken) -> Resu
     let broker = Broker::new(parts);
     broker.apply(broker.zookeeper.image())?;
     let broker = Arc::new(broker);
-    let ready = ready(host, port, broker.id(), path.display().to_string());
+    let ready = ready(address, broker.id(), path.display().to_string());
     let follower = Follower::start(Arc::clone(&broker));
     tell(&broker, &listener, opened);
     let controller = Controller::Embedded(zookeeper);
@@ -135,25 +136,16 @@ pub(super) fn listen(config: &BrokerConfig) -> Result<Listener, StartError> {
     Ok(Listener::bind(*address)?.with_caps(cap, settings.max_per_ip))
 }
 
-/// The address that clients are told. The port that was really taken, where none was chosen.
-pub(super) fn advertised(config: &BrokerConfig, bound: SocketAddr) -> (String, u16) {
-    match &config.advertised {
-        Some(endpoint) if endpoint.port != 0 => (endpoint.host.clone(), endpoint.port),
-        Some(endpoint) => (endpoint.host.clone(), bound.port()),
-        None => (config.listener.host.clone(), bound.port()),
-    }
-}
-
 async fn register(
     config: &BrokerConfig,
-    (host, port): (&str, u16),
+    address: &RegisteredAddress,
     zookeeper: &Handle,
     (directory, opened): (&LogDirectory, Opened),
 ) -> Result<BrokerEpoch, StartError> {
     let broker_id = config.node_id;
     let refused = |rejection: Rejection| StartError::Refused { broker_id: broker_id.get(), rejection };
     let proof = LogProof { undamaged: opened.offline == 0, page_cache_kept: directory.was_clean() };
-    let registration = registration(config, (host, port), directory, proof);
+    let registration = registration(config, address, directory, proof);
     let registered = zookeeper.submit(registration).await.map_err(refused)?;
     let unfence = UnfenceBroker { broker_id, broker_epoch: registered.broker_epoch };
     zookeeper.submit(unfence).await.map_err(refused)?;
@@ -163,7 +155,7 @@ async fn register(
 /// What a new process says of itself.
 pub(super) fn registration(
     config: &BrokerConfig,
-    (host, port): (&str, u16),
+    address: &RegisteredAddress,
     directory: &LogDirectory,
     proof: LogProof,
 ) -> RegisterBroker {
@@ -172,8 +164,9 @@ pub(super) fn registration(
         incarnation_id: IncarnationId::from_random(random::bytes()),
         cluster_id: directory.meta().map(|meta| meta.cluster_id),
         directory_ids: vec![directory.directory_id()],
-        host: host.to_owned(),
-        port,
+        host: address.host.clone(),
+        port: address.port,
+        advertised: address.advertised,
         rack: config.rack.clone(),
         proof,
     }

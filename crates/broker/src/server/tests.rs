@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use tokio_util::sync::CancellationToken;
-use yak_model::api::{Subscribe, SubscriptionEvent};
+use yak_model::api::{LeaderHint, Rejection, Subscribe, SubscriptionEvent};
 use yak_model::{BrokerId, ClusterId, ErrorCode};
 
 use super::{Options, Server, StartError};
+use crate::addresses::Caller;
 use crate::args::BrokerArgs;
 use crate::broker::Broker;
 use crate::config::load;
@@ -86,7 +87,7 @@ async fn whoever_waits_for_a_zookeeper_can_be_told_to_stop() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_for_good_says_why() {
     let fake = Fake::start().await;
-    let refusal = yak_model::api::Rejection::new(ErrorCode::InconsistentClusterId, "another cluster");
+    let refusal = Rejection::new(ErrorCode::InconsistentClusterId, "another cluster");
     fake.state().refusals.push_back(refusal);
     let directory = tempfile::tempdir().expect("a directory");
     let error = Server::start(options(&fake, directory.path()), CancellationToken::new()).await;
@@ -153,6 +154,28 @@ async fn a_broker_that_is_cut_off_from_the_zookeeper_ends_and_refuses_subscripti
     // What it was not answered it never will be.
     fake.cut();
     subscribe(&broker).await;
+    shutdown.cancel();
+    server.run().await.expect("it ends in order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_told_where_it_came_to_and_a_broker_what_is_registered() {
+    let fake = Fake::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let shutdown = CancellationToken::new();
+    let server = Server::start(options(&fake, directory.path()), shutdown.clone()).await.expect("it starts");
+    let broker = Arc::clone(&server.broker);
+    let port = server.listener.address().port();
+    let hint = LeaderHint { broker_id: ME, leader_epoch: 0.into(), host: "127.0.0.1".to_owned(), port };
+    let refusal = Rejection::new(ErrorCode::NotLeaderOrFollower, "elsewhere").with_leader(hint.clone());
+    let mut caller = Caller::new(Arc::clone(&broker), "127.0.0.9:1".parse().expect("an address"));
+    let mut told = refusal.clone();
+    caller.tell(&mut told);
+    assert_eq!(told.leader, Some(LeaderHint { host: "127.0.0.9".to_owned(), ..hint }));
+    caller.is_a_broker();
+    let mut told = refusal.clone();
+    caller.tell(&mut told);
+    assert_eq!(told, refusal);
     shutdown.cancel();
     server.run().await.expect("it ends in order");
 }

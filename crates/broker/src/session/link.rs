@@ -1,6 +1,7 @@
 //! A connection to the zookeeper: lines out, lines in, each with a limit of size and time.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,7 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Link {
     stream: TcpStream,
+    local: IpAddr,
     received: BytesMut,
     /// Invariant: `received[..scanned]` holds no newline.
     scanned: usize,
@@ -40,7 +42,13 @@ impl Link {
             Err(_elapsed) => return Err(Lost::new("does not accept the connection")),
         };
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: BytesMut::new(), scanned: 0 })
+        let local = stream.local_addr()?.ip();
+        Ok(Self { stream, local, received: BytesMut::new(), scanned: 0 })
+    }
+
+    /// The address of ours that it comes from.
+    pub(super) const fn local(&self) -> IpAddr {
+        self.local
     }
 
     /// Sends whole lines.

@@ -31,7 +31,8 @@ mod watch;
 mod wire;
 
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub(crate) struct Session {
     registrations: mpsc::Sender<Registration>,
     /// Cancelled once the image is as new as the zookeeper's was when it was first asked.
     caught_up: CancellationToken,
+    local: Arc<OnceLock<IpAddr>>,
     handle: Handle,
 }
 
@@ -120,6 +122,8 @@ struct Shared {
     handle: Handle,
     stuck: Stuck,
     caught_up: CancellationToken,
+    /// Which address of ours the first connection to a zookeeper had.
+    local: Arc<OnceLock<IpAddr>>,
     /// Cancelled when it is over, by whoever says why.
     stop: CancellationToken,
 }
@@ -146,6 +150,7 @@ impl Session {
         let (handle, submissions, publisher) = Handle::channel(found.image.clone());
         let (registrations, requests) = mpsc::channel(1);
         let (stop, caught_up) = (CancellationToken::new(), CancellationToken::new());
+        let local = Arc::new(OnceLock::new());
         let shared = Arc::new(Shared {
             zookeepers,
             broker_id,
@@ -158,6 +163,7 @@ impl Session {
             handle: handle.clone(),
             stuck,
             caught_up: caught_up.clone(),
+            local: Arc::clone(&local),
             stop: stop.clone(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -175,8 +181,8 @@ impl Session {
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("yak-session".to_owned()).spawn(work)?;
-        let session =
-            Self { stop: stop.drop_guard(), thread, registrations, caught_up, handle: handle.clone() };
+        let stop = stop.drop_guard();
+        let session = Self { stop, thread, registrations, caught_up, local, handle: handle.clone() };
         Ok((session, handle))
     }
 
@@ -189,6 +195,11 @@ impl Session {
             () = self.caught_up.cancelled() => Ok(()),
             ended = self.handle.ended() => Err(ended),
         }
+    }
+
+    /// By which address of ours the zookeeper was reached, once it was.
+    pub(crate) fn local_address(&self) -> Option<IpAddr> {
+        self.local.get().copied()
     }
 
     /// Registers, however long that takes.

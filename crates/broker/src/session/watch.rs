@@ -81,6 +81,7 @@ impl Watcher<'_> {
         backoff: &mut Backoff,
     ) -> Result<std::convert::Infallible, Lost> {
         let mut link = Link::dial(address).await?;
+        self.shared.local.get_or_init(|| link.local());
         self.check_cluster(&ask(&mut link, ControllerStatus::default()).await?)?;
         // An older journal must serve nobody: not those either who have seen less of it. Another cluster's is not older,
         // and neither what was seen nor the secret is its business.

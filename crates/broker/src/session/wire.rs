@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use yak_core::controller::{Command, CommandReply};
+use yak_model::MetadataIndex;
 use yak_model::api::{self, ForwardedCreateTopics, Rejection};
-use yak_model::{MetadataIndex, TopicId};
 use yak_protocol::{AtController, Call, Indexed, Response};
 
 use super::Lost;
@@ -37,13 +37,7 @@ pub(super) fn encode(command: &Command, out: &mut BytesMut) -> Option<ReadAnswer
         }
         Command::DeleteTopics(call) => {
             send(call.clone(), out);
-            |line| {
-                read::<api::DeleteTopics>(line, |reply| {
-                    // The wire names what is gone; nobody asks for its id.
-                    let gone = |result| unnamed(result).map(|_name| TopicId::default());
-                    CommandReply::DeleteTopics(reply.topics.into_iter().map(gone).collect())
-                })
-            }
+            |line| read::<api::DeleteTopics>(line, CommandReply::DeleteTopics)
         }
         Command::AlterConfigs(call) => {
             send(call.clone(), out);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 use yak_core::controller::{self, Operation};
 use yak_model::api::{
-    AlterConfigs, AlterConfigsReply, AlteredConfigs, ConfigAlteration, CreatePartitions,
-    CreatePartitionsReply, CreateTopicsReply, DeleteTopics, DeleteTopicsReply, ElectLeaders,
-    ElectLeadersReply, ForwardedCreateTopics, Rejection, ShutdownBroker, TopicDefaults,
+    AlterConfigs, AlterConfigsReply, AlteredConfigs, CreatePartitions, CreatePartitionsReply,
+    CreateTopicsReply, DeleteTopics, DeleteTopicsReply, ElectLeaders, ElectLeadersReply,
+    ForwardedCreateTopics, Rejection, ShutdownBroker, TopicDefaults,
 };
 use yak_model::limits::at_most_entries;
 use yak_model::metadata::ConfigResource;
@@ -63,29 +63,14 @@ pub(super) async fn create_partitions(
 
 /// Deletes topics with all their records.
 pub(super) async fn delete_topics(desk: Arc<Desk>, request: DeleteTopics) -> Decided<DeleteTopicsReply> {
-    at_most_entries(request.topics.len())?;
-    let (names, timeout_ms) = (request.topics.clone(), request.timeout_ms);
-    decide(&desk, request, timeout_ms, |results| {
-        let named = results.into_iter().zip(names).map(|(result, name)| match result {
-            Ok(_) => Ok(name),
-            Err(rejection) => Err((name, rejection)),
-        });
-        DeleteTopicsReply { topics: named.collect() }
-    })
-    .await
+    at_most_entries(request.topics.len() + request.topic_ids.len())?;
+    let timeout_ms = request.timeout_ms;
+    decide(&desk, request, timeout_ms, |reply| reply).await
 }
 
-/// Changes topics' configuration.
+/// Changes configuration of topics, and what can be changed of brokers while they run.
 pub(super) async fn alter_configs(desk: Arc<Desk>, request: AlterConfigs) -> Decided<AlterConfigsReply> {
     at_most_entries(request.resources.len())?;
-    let of_topics = |(resource, _): &(ConfigResource, Vec<ConfigAlteration>)| {
-        matches!(resource, ConfigResource::Topic(_))
-    };
-    if !request.resources.iter().all(of_topics) {
-        let message =
-            "only topics can be configured while brokers run; a broker's own keys are set before it starts";
-        return Err(Rejection::new(ErrorCode::InvalidConfig, message));
-    }
     let resources: Vec<ConfigResource> =
         request.resources.iter().map(|(resource, _)| resource.clone()).collect();
     decide(&desk, request, DECIDE_MS, |results| {

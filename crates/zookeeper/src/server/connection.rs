@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use tokio::task::JoinError;
 use yak_model::api::{ConnectionId, Rejection, Reply};
 use yak_model::{BrokerId, ErrorCode};
-use yak_net::{Flow, LineService, Outbox, Refusal, ServiceFactory, Speaks};
+use yak_net::{Flow, Outbox, Refusal, Service, ServiceFactory, Speaks};
 use yak_protocol::{
     ControllerRequest, Envelope, Hello, HelloReply, ReplyBody, RequestId, encode_error, encode_reply,
     parse_controller_request,
@@ -61,7 +61,7 @@ impl Drop for Connection {
     }
 }
 
-impl LineService for Connection {
+impl Service for Connection {
     fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow {
         if line.trim_ascii().is_empty() {
             return Flow::Continue;
@@ -194,7 +194,7 @@ fn failure(failed: &JoinError) -> Rejection {
 /// What a peer is told before its connection is closed.
 fn refusal(why: Refusal) -> Rejection {
     let (code, message) = match why {
-        Refusal::LineTooLong => {
+        Refusal::RequestTooLong => {
             let message = format!("a request line has at most {MAX_LINE_BYTES} bytes here; closing");
             (ErrorCode::MessageTooLarge, message)
         }
@@ -202,7 +202,7 @@ fn refusal(why: Refusal) -> Rejection {
             let message = format!("unfinished requests hold more than {MAX_QUEUED_BYTES} bytes; closing");
             (ErrorCode::ThrottlingQuotaExceeded, message)
         }
-        Refusal::LineDeadline => {
+        Refusal::RequestDeadline => {
             (ErrorCode::RequestTimedOut, "a line was begun but not ended in time; closing".to_owned())
         }
         Refusal::RequestWhileStreaming => (

@@ -209,7 +209,7 @@ impl Server {
         let tracker = TaskTracker::new();
         let host = Host {
             limits: Arc::new(ConnectionLimits {
-                max_line_bytes: MAX_LINE_BYTES,
+                max_request_bytes: MAX_LINE_BYTES,
                 ..ConnectionLimits::default()
             }),
             budget: Budget::new(MAX_QUEUED_BYTES),

@@ -95,6 +95,7 @@ pub(crate) fn register(handle: &Handle, id: i32) {
         directory_ids: vec![DirectoryId::from_random([1; 16])],
         host: "localhost".to_owned(),
         port: 9092,
+        advertised: false,
         rack: None,
         proof: LogProof::default(),
     };

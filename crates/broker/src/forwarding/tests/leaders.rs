@@ -39,6 +39,7 @@ impl Impostor {
             directory_ids: vec![DirectoryId::from_random(random::bytes())],
             host: "127.0.0.1".to_owned(),
             port,
+            advertised: false,
             rack: None,
             proof: LogProof { undamaged: true, page_cache_kept: true },
         };

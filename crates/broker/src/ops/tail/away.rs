@@ -74,11 +74,13 @@ fn request(cursors: &[Cursor], places: &[usize]) -> Fetch {
     let entry = |at: &usize| {
         let cursor = &cursors[*at];
         FetchEntry {
+            topic_id: None,
             topic: cursor.id.topic.clone(),
             partition: cursor.id.partition,
             leader_epoch: cursor.asks().map(|(_, epoch)| epoch),
             offset: cursor.next,
             max_bytes: CHUNK_BYTES,
+            last_fetched_epoch: None,
         }
     };
     Fetch {

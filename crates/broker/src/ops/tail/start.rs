@@ -120,7 +120,7 @@ async fn list(
             let id = &found[*place].0;
             ListOffsetsEntry { topic: id.topic.clone(), partition: id.partition, leader_epoch: None, at }
         };
-        let request = ListOffsets { entries: places.iter().map(entry).collect() };
+        let request = ListOffsets { entries: places.iter().map(entry).collect(), ..ListOffsets::default() };
         let listed = forwarding::list_offsets(broker, request).await?;
         for (place, listed) in places.iter().zip(listed.body.partitions) {
             offsets[*place] = listed.map_err(|refused| refused.rejection)?.offset;
@@ -148,11 +148,13 @@ async fn check(
 ) -> Result<(), Rejection> {
     for found in found.chunks(MAX_ENTRIES_PER_REQUEST) {
         let entry = |(id, _): &Found| FetchEntry {
+            topic_id: None,
             topic: id.topic.clone(),
             partition: id.partition,
             leader_epoch: None,
             offset,
             max_bytes: 0,
+            last_fetched_epoch: None,
         };
         let request = Fetch {
             max_wait_ms: 0,

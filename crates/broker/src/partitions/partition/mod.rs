@@ -14,7 +14,7 @@ mod read;
 mod replicate;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
@@ -26,8 +26,10 @@ use yak_log::{Log, LogConfig, LogReader};
 use yak_model::api::Rejection;
 use yak_model::metadata::PartitionRecord;
 use yak_model::{BrokerId, ErrorCode, Offset, TopicId, TopicPartition};
+use yak_record::{Attributes, Compression};
 
 use self::observe::Observer;
+pub(crate) use self::read::Read;
 pub(crate) use self::replicate::Fetched;
 use super::log::DiskLog;
 use super::outgoing::Outgoing;
@@ -36,6 +38,8 @@ use crate::wakeups::{Grows, Wakeups, Watchers};
 
 /// What the gate says while nobody may pass.
 const CLOSED: i32 = -1;
+/// No codec is asked for.
+const AS_SENT: i16 = -1;
 
 /// A partition replica of this broker.
 #[derive(Debug)]
@@ -48,6 +52,10 @@ pub(crate) struct Partition {
     /// The epoch in which this replica leads, else [`CLOSED`].
     leading: AtomicI32,
     high_watermark: AtomicI64,
+    /// How batches are stored, as a number of [`Compression`]; [`AS_SENT`] leaves it to producers.
+    codec: AtomicI16,
+    /// Whether every record needs a key.
+    compacted: AtomicBool,
     wakeups: Wakeups,
     /// Sessions of followers, told of every append.
     followers: Watchers,
@@ -91,6 +99,8 @@ impl Partition {
             reader,
             leading: AtomicI32::new(CLOSED),
             high_watermark,
+            codec: AtomicI16::new(AS_SENT),
+            compacted: AtomicBool::new(false),
             wakeups: Wakeups::default(),
             followers: Watchers::default(),
             outgoing,
@@ -144,6 +154,29 @@ impl Partition {
         self.publish(state);
     }
 
+    /// How batches are stored, if the topic says so.
+    pub(crate) fn codec(&self) -> Option<Compression> {
+        match self.codec.load(Ordering::Relaxed) {
+            AS_SENT => None,
+            id => Attributes::from_bits(id).ok().map(Attributes::compression),
+        }
+    }
+
+    /// Stores batches like this from now on.
+    pub(crate) fn set_codec(&self, codec: Option<Compression>) {
+        self.codec.store(codec.map_or(AS_SENT, |codec| Attributes::new(codec).bits()), Ordering::Relaxed);
+    }
+
+    /// Whether of each key only the last record stays, so that every record needs one.
+    pub(crate) fn is_compacted(&self) -> bool {
+        self.compacted.load(Ordering::Relaxed)
+    }
+
+    /// Is compacted, or not, from now on.
+    pub(crate) fn set_compacted(&self, compacted: bool) {
+        self.compacted.store(compacted, Ordering::Relaxed);
+    }
+
     /// Takes over the topic's configuration.
     pub(crate) fn configure(&self, config: LogConfig, min_insync_replicas: u16) {
         let mut state = self.lock();
@@ -165,13 +198,28 @@ impl Partition {
                 state.waiting.insert(token, sender);
                 Ok(Append::Waiting(receiver))
             }
-            Err(rejection) => Err(rejection),
+            Err(rejection) => Err(self.with_log_start(rejection)),
         };
         self.publish(state);
         if appended.is_ok() {
             self.followers.tell();
         }
         appended
+    }
+
+    /// A refusal for a batch's sequences says where the log begins.
+    fn with_log_start(&self, mut rejection: Rejection) -> Rejection {
+        let is_of_sequences = matches!(
+            rejection.code,
+            ErrorCode::UnknownProducerId
+                | ErrorCode::OutOfOrderSequenceNumber
+                | ErrorCode::DuplicateSequenceNumber
+                | ErrorCode::InvalidProducerEpoch
+        );
+        if is_of_sequences {
+            rejection.log_start_offset = Some(self.reader.log_start());
+        }
+        rejection
     }
 
     /// Answers the produces whose deadline has passed, and notices followers that lag.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use yak_log::TimestampedOffset;
-use yak_model::api::{OffsetSpec, ReadFrom, Rejection};
+use yak_model::api::{ActiveProducer, EpochEnd, OffsetSpec, ReadFrom, Rejection};
 use yak_model::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 use yak_record::Records;
 
@@ -19,6 +19,8 @@ pub(crate) struct Read {
     pub(crate) log_start_offset: Offset,
     /// Whole batches below the high watermark; empty if there are none yet.
     pub(crate) records: Records,
+    /// There is more below the high watermark, for which a limit left no room.
+    pub(crate) has_more: bool,
 }
 
 impl Partition {
@@ -59,19 +61,54 @@ impl Partition {
         self.read_below((bound.high_watermark, bound.log_start_offset), offset, max_bytes)
     }
 
+    /// Where a reader parts from this log, which at `offset` would go on after a record of epoch `last_fetched`.
+    pub(crate) fn divergence(
+        &self,
+        (read_from, leader_epoch): (ReadFrom, Option<LeaderEpoch>),
+        last_fetched: LeaderEpoch,
+        offset: Offset,
+    ) -> Result<Option<EpochEnd>, Rejection> {
+        // The latest epoch of a log is its leader's, and ends where the log does.
+        let leading = self.leading.load(Ordering::Acquire);
+        let is_latest = leading != CLOSED && last_fetched.get() == leading;
+        if is_latest
+            && leader_epoch.is_none_or(|epoch| epoch == last_fetched)
+            && offset <= self.reader.log_end()
+        {
+            return Ok(None);
+        }
+        let state = self.lock();
+        match read_from {
+            ReadFrom::Leader => state.replica.check_leads(leader_epoch)?,
+            ReadFrom::Any => state.replica.check_serves(leader_epoch)?,
+        }
+        state.replica.reader_divergence(last_fetched, offset)
+    }
+
+    /// Where the log stands, for a reader who gets no records.
+    pub(crate) fn nothing_to_read(&self) -> Read {
+        Read {
+            high_watermark: self.high_watermark(),
+            log_start_offset: self.reader.log_start(),
+            records: Records::EMPTY,
+            has_more: false,
+        }
+    }
+
     fn read_below(
         &self,
         (high_watermark, log_start_offset): (Offset, Offset),
         offset: Offset,
         max_bytes: u64,
     ) -> Result<Read, Rejection> {
-        let records = if offset < high_watermark {
-            let read = self.reader.read(offset, max_bytes, high_watermark);
-            read.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))?
-        } else {
-            Records::EMPTY
-        };
-        Ok(Read { high_watermark, log_start_offset, records })
+        if offset >= high_watermark {
+            return Ok(Read { high_watermark, log_start_offset, records: Records::EMPTY, has_more: false });
+        }
+        let read = self.reader.read_records(offset, max_bytes, high_watermark);
+        let (records, end) =
+            read.map_err(|error| Rejection::new(error.code(), format!("{}: {error}", self.id)))?;
+        let has_more = !records.is_empty() && end < high_watermark;
+        Ok(Read { high_watermark, log_start_offset, records, has_more })
     }
 
     /// Appends batches that [`Partition::read`] gave for `offset` to `out`, having checked that they are what was
@@ -89,6 +126,23 @@ impl Partition {
         };
         records.read_into(out).map_err(|error| failed(&error))?;
         self.reader.verify(&out[start..], offset).map_err(|error| failed(&error))
+    }
+
+    /// Where the records of an epoch end, if this replica leads in the `current` one.
+    pub(crate) fn epoch_end(
+        &self,
+        current: Option<LeaderEpoch>,
+        asked: LeaderEpoch,
+    ) -> Result<Option<EpochEnd>, Rejection> {
+        let end = self.lock().replica.epoch_end(current, asked)?;
+        Ok(end.map(|(leader_epoch, end_offset)| EpochEnd { leader_epoch, end_offset }))
+    }
+
+    /// The idempotent producers that this replica remembers as the leader.
+    pub(crate) fn producers(&self) -> Result<Vec<ActiveProducer>, Rejection> {
+        let mut state = self.lock();
+        state.replica.check_leads(None)?;
+        Ok(state.replica.log_mut().writer().map(|log| log.producers()).unwrap_or_default())
     }
 
     /// The offset that is asked for, with the timestamp of its record if it was asked for by time.

@@ -27,7 +27,7 @@ use crate::args::BrokerArgs;
 use crate::broker::{Broker, Parts};
 use crate::clock::Clock;
 use crate::config::load;
-use crate::connection::Connections;
+use crate::connections::Connections;
 use crate::partitions::{Partition, Partitions};
 use crate::server::Follower;
 use crate::session::Membership;
@@ -138,6 +138,7 @@ impl Rig {
             directory_ids: vec![directory.directory_id()],
             host: "127.0.0.1".to_owned(),
             port: address.port(),
+            advertised: false,
             rack: None,
             proof,
         };
@@ -226,6 +227,26 @@ impl Rig {
         self.handle().submit(fence).await.expect("fenced");
     }
 
+    /// Broker 1, which led first and then died, and broker 2, which leads: `t-0` has three records of an epoch and two of a
+    /// later one. The two epochs.
+    pub(crate) async fn two_epochs(&self) -> (Vec<Node>, i32, i32) {
+        let nodes = self.cluster(2, 1, &[("flush", "os")]).await;
+        until("both are in sync", || self.record(0).in_sync_replicas.len() == 2).await;
+        let first = self.record(0).leader_epoch.get();
+        until("it leads", || nodes[0].partition(0).offset_at(None, OffsetSpec::Earliest).is_ok()).await;
+        for _ in 0..3 {
+            nodes[0].produce(0, "x", Acks::All).await.expect("acknowledged");
+        }
+        self.fence(&nodes[0]).await;
+        until("the other leads", || self.record(0).leader == Some(nodes[1].broker.id())).await;
+        let second = self.record(0).leader_epoch.get();
+        until("it knows", || nodes[1].partition(0).offset_at(None, OffsetSpec::Earliest).is_ok()).await;
+        for _ in 0..2 {
+            nodes[1].produce(0, "y", Acks::All).await.expect("acknowledged");
+        }
+        (nodes, first, second)
+    }
+
     /// The number of the leader of a partition, once there is one.
     pub(crate) async fn leader(&self, partition: i32) -> i32 {
         let mut leader = None;
@@ -261,14 +282,25 @@ impl Node {
         value: &str,
         acks: Acks,
     ) -> Result<Produced, Rejection> {
-        let batches = one_record(value);
+        self.produce_batch(partition, one_record(value), acks).await
+    }
+
+    /// The same of a batch as a client built it.
+    pub(crate) async fn produce_batch<B: AsMut<[u8]>>(
+        &self,
+        partition: i32,
+        batches: B,
+        acks: Acks,
+    ) -> Result<Produced, Rejection> {
         let entry = ProduceEntry {
+            topic_id: None,
             topic: topic(),
             partition: Some(PartitionIndex::new(partition)),
             leader_epoch: None,
             batches,
         };
-        let request = Produce { acks, timeout_ms: 5_000, entries: vec![entry] };
+        let request =
+            Produce { acks, origin: BatchOrigin::Received, timeout_ms: 5_000, entries: vec![entry] };
         let reply = match ops::produce::produce(&self.broker, request) {
             Answer::Now(outcome) => outcome,
             Answer::Later(outcome) => outcome.await,
@@ -288,6 +320,7 @@ impl Node {
         if let Some(follower) = self.follower.take() {
             tokio::task::spawn_blocking(move || follower.stop()).await.expect("no panic");
         }
+        self.broker.groups.end();
         for partition in self.broker.partitions.online() {
             drop(partition.close());
         }

@@ -267,6 +267,7 @@ impl State {
             directory_ids: registration.directory_ids.clone(),
             host: registration.host.clone(),
             port: registration.port,
+            advertised: registration.advertised,
             rack: registration.rack.clone(),
         })]);
         self.fenced.insert(registration.broker_id, index);

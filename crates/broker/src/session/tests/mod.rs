@@ -99,6 +99,7 @@ fn registration() -> OpenSession {
         directory_ids: vec![DirectoryId::from_random([2; 16])],
         host: "localhost".to_owned(),
         port: 9092,
+        advertised: false,
         rack: None,
         proof: LogProof::default(),
     };

@@ -194,6 +194,7 @@ impl Process {
             directory_ids: vec![DirectoryId::from_random([1; 16])],
             host: "localhost".to_owned(),
             port: 9_092,
+            advertised: false,
             rack: None,
             proof: LogProof::default(),
         };

@@ -8,8 +8,10 @@ use bytes::BytesMut;
 use yak_model::Offset;
 use yak_model::api::{Rejection, Tail};
 use yak_net::{StreamStep, Streamer};
-use yak_protocol::{RequestId, TailEncoder, TailWindow, ValueStyle, encode_error};
+use yak_protocol::{RequestId, TailEncoder, TailWindow, ValueStyle};
 
+use super::encode_refusal;
+use crate::addresses::Caller;
 use crate::broker::Broker;
 use crate::clients::Registration;
 use crate::ops::tail::{Chunk, Tailing};
@@ -18,6 +20,7 @@ use crate::ops::tail::{Chunk, Tailing};
 #[derive(Debug)]
 pub(super) struct TailStream {
     id: Option<RequestId>,
+    caller: Caller,
     state: State,
     client: Arc<Registration>,
     encoder: TailEncoder,
@@ -38,12 +41,12 @@ enum State {
 impl TailStream {
     pub(super) fn new(
         broker: Arc<Broker>,
-        id: Option<RequestId>,
-        request: Tail,
+        (id, request, caller): (Option<RequestId>, Tail, Caller),
         client: Arc<Registration>,
     ) -> Self {
         Self {
             id,
+            caller,
             state: State::Asked(broker, request),
             client,
             encoder: TailEncoder::default(),
@@ -103,7 +106,7 @@ impl Streamer for TailStream {
                 Ok(step) => step,
                 Err(rejection) => {
                     self.state = State::Ended;
-                    encode_error(out, self.id.as_ref(), &rejection);
+                    encode_refusal(out, self.id.as_ref(), &self.caller, rejection);
                     StreamStep::End
                 }
             }

@@ -7,9 +7,9 @@ use yak_net::{Refusal, Speaks};
 use crate::config::ConnectionSettings;
 
 /// The words for each reason.
-pub(super) fn rejection(why: Refusal, settings: &ConnectionSettings) -> Rejection {
+pub(crate) fn rejection(why: Refusal, settings: &ConnectionSettings) -> Rejection {
     let (code, message) = match why {
-        Refusal::LineTooLong => (
+        Refusal::RequestTooLong => (
             ErrorCode::MessageTooLarge,
             format!(
                 "a request line has at most {} bytes here (socket.request.max.bytes); closing, because where the \
@@ -24,7 +24,7 @@ pub(super) fn rejection(why: Refusal, settings: &ConnectionSettings) -> Rejectio
                 settings.max_queued_bytes
             ),
         ),
-        Refusal::LineDeadline => {
+        Refusal::RequestDeadline => {
             (ErrorCode::RequestTimedOut, "a line was begun but not ended in time; closing".to_owned())
         }
         Refusal::RequestWhileStreaming => (
@@ -40,8 +40,9 @@ fn not_our_language(speaks: Speaks) -> String {
     let name = match speaks {
         Speaks::Http => "HTTP",
         Speaks::Tls => "TLS",
-        Speaks::Kafka => "Kafka's binary protocol yet",
-        Speaks::Lines => "this",
+        Speaks::Kafka | Speaks::Lines => "this",
     };
-    format!("this port speaks newline-delimited JSON, not {name}: send one JSON object a line; closing")
+    format!(
+        "this port speaks newline-delimited JSON and Kafka's protocol, not {name}: send one JSON object a line; closing"
+    )
 }

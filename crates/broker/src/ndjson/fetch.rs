@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use yak_model::Offset;
 use yak_model::api::{ClientRole, FetchReply, FetchedPartition, Reply};
 use yak_net::Outbox;
-use yak_protocol::{FetchEncoder, FetchRequest, RequestId, encode_error};
+use yak_protocol::{FetchEncoder, FetchRequest, RequestId};
 use yak_record::Records;
 
-use super::Connection;
+use super::{Connection, encode_refusal};
+use crate::addresses::Caller;
 use crate::answer::{Answer, Outcome};
 use crate::broker::Broker;
 use crate::clients::Registration;
@@ -52,12 +53,12 @@ pub(super) fn fetch(
             }
         })
     };
-    let broker = Arc::clone(&connection.broker);
+    let (broker, caller) = (Arc::clone(&connection.broker), connection.caller.clone());
     match answer {
         Answer::Now(outcome) => {
             let encoder = &mut connection.fetch_encoder;
             outbox.reply(|out| {
-                encode(out, (&broker, encoder), (id.as_ref(), &request), outcome, Some(&client))
+                encode(out, (&broker, &caller, encoder), (id.as_ref(), &request), outcome, Some(&client))
             });
         }
         Answer::Later(outcome) => {
@@ -69,7 +70,7 @@ pub(super) fn fetch(
                 let client = client.upgrade();
                 encode(
                     &mut out,
-                    (&broker, &mut encoder),
+                    (&broker, &caller, &mut encoder),
                     (id.as_ref(), &request),
                     outcome,
                     client.as_deref(),
@@ -82,19 +83,20 @@ pub(super) fn fetch(
 
 fn encode(
     out: &mut BytesMut,
-    (broker, encoder): (&Broker, &mut FetchEncoder),
+    (broker, caller, encoder): (&Broker, &Caller, &mut FetchEncoder),
     (id, request): (Option<&RequestId>, &FetchRequest),
     outcome: Outcome<FetchReply<Records>>,
     client: Option<&Registration>,
 ) {
     let reply = match outcome {
         Ok(reply) => reply,
-        Err(rejection) => return encode_error(out, id, &rejection),
+        Err(rejection) => return encode_refusal(out, id, caller, rejection),
     };
     let wanted = request.fetch.entries.iter().map(|entry| entry.offset);
     let fetched = reply.body.partitions.into_iter().zip(wanted);
     let partitions = fetched.map(|(fetched, offset)| load(broker, fetched, offset)).collect();
-    let reply = Reply { body: FetchReply { partitions }, throttle_ms: reply.throttle_ms };
+    let mut reply = Reply { body: FetchReply { partitions }, throttle_ms: reply.throttle_ms };
+    caller.tell(&mut reply.body);
     let sent = encoder.encode(out, id, request, &reply);
     let Some(client) = client else { return };
     for (entry, sent) in request.fetch.entries.iter().zip(sent) {
@@ -104,17 +106,13 @@ fn encode(
 
 /// Reads the batches of a partition from disk, and checks that they are what was written.
 fn load(broker: &Broker, fetched: FetchedPartition<Records>, offset: Offset) -> FetchedPartition<BytesMut> {
-    let FetchedPartition { topic, partition, high_watermark, log_start_offset, records } = fetched;
-    let records = records.and_then(|records| {
-        match records {
-            // Another broker's: it was checked there, and came whole.
-            Records::Bytes(bytes) => Ok(BytesMut::from(bytes)),
-            Records::Stored(_) => {
-                let mut bytes = BytesMut::new();
-                broker.partition(&topic, partition)?.load(&records, offset, &mut bytes)?;
-                Ok(bytes)
-            }
+    fetched.try_map(|topic, partition, records| match records {
+        // Another broker's: it was checked there, and came whole.
+        Records::Bytes(bytes) => Ok(BytesMut::from(bytes)),
+        Records::Stored(_) => {
+            let mut bytes = BytesMut::new();
+            broker.partition(topic, partition)?.load(&records, offset, &mut bytes)?;
+            Ok(bytes)
         }
-    });
-    FetchedPartition { topic, partition, high_watermark, log_start_offset, records }
+    })
 }

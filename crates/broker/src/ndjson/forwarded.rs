@@ -28,6 +28,7 @@ pub(super) fn handle(
         outbox.reply(|out| encode_error(out, id.as_ref(), &rejection));
         return Flow::Continue;
     }
+    connection.caller.is_a_broker();
     match request {
         Request::Produce(request) => connection.append(id, request, None, outbox),
         Request::Fetch(request) => fetch(&broker, id, request, (by.attachments, outbox)),

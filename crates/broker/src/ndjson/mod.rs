@@ -6,7 +6,9 @@
 
 mod fetch;
 mod forwarded;
-mod refusal;
+mod group_stream;
+mod groups;
+pub(crate) mod refusal;
 mod replica_fetch;
 mod sequence;
 mod stream;
@@ -22,12 +24,13 @@ use yak_model::api::{
     ClientRole, ListOffsets, Produce, ProduceReply, ReadFrom, Register, RegisterReply, Rejection, Reply,
 };
 use yak_model::{ErrorCode, TopicName};
-use yak_net::{Flow, LineService, Outbox, Refusal, ServiceFactory};
+use yak_net::{Flow, Outbox};
 use yak_protocol::{
     Done, Envelope, FetchEncoder, Hello, HelloReply, Parser, ReplyBody, Request, RequestId, encode_error,
     encode_reply, parse_request,
 };
 
+use crate::addresses::{Addressed, Caller};
 use crate::answer::{Answer, Outcome};
 use crate::broker::Broker;
 use crate::clients::Registration;
@@ -43,24 +46,26 @@ const PROTOCOL_VERSION: u32 = 1;
 /// The client id of a connection that never said who it is.
 const BY_HAND: &str = "(by hand)";
 
-/// Makes the service of each connection.
+/// One connection.
 #[derive(Debug)]
-pub(crate) struct Connections {
+pub(crate) struct Connection {
     broker: Arc<Broker>,
+    peer: SocketAddr,
+    caller: Caller,
+    parser: Parser,
+    software: Option<String>,
+    registration: Option<Arc<Registration>>,
+    sequence: Sequence,
+    fetch_encoder: FetchEncoder,
+    replica_session: replica_fetch::Session,
 }
 
-impl Connections {
-    pub(crate) const fn new(broker: Arc<Broker>) -> Self {
-        Self { broker }
-    }
-}
-
-impl ServiceFactory for Connections {
-    type Service = Connection;
-
-    fn connect(&self, peer: SocketAddr, _local: SocketAddr) -> Connection {
-        Connection {
-            broker: Arc::clone(&self.broker),
+impl Connection {
+    /// A connection of `peer`, which came to our address `local`.
+    pub(crate) fn new(broker: Arc<Broker>, peer: SocketAddr, local: SocketAddr) -> Self {
+        Self {
+            caller: Caller::new(Arc::clone(&broker), local),
+            broker,
             peer,
             parser: Parser::new(),
             software: None,
@@ -71,28 +76,7 @@ impl ServiceFactory for Connections {
         }
     }
 
-    fn too_many(&self, what: &str) -> Vec<u8> {
-        let mut out = BytesMut::new();
-        encode_error(&mut out, None, &Rejection::new(ErrorCode::ThrottlingQuotaExceeded, what));
-        out.to_vec()
-    }
-}
-
-/// One connection.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    broker: Arc<Broker>,
-    peer: SocketAddr,
-    parser: Parser,
-    software: Option<String>,
-    registration: Option<Arc<Registration>>,
-    sequence: Sequence,
-    fetch_encoder: FetchEncoder,
-    replica_session: replica_fetch::Session,
-}
-
-impl LineService for Connection {
-    fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow {
+    pub(crate) fn handle_line(&mut self, line: &[u8], outbox: &mut Outbox) -> Flow {
         if line.trim_ascii().is_empty() {
             return Flow::Continue;
         }
@@ -108,19 +92,11 @@ impl LineService for Connection {
         }
     }
 
-    fn handle_end_of_input(&mut self) {
+    pub(crate) fn handle_end_of_input(&mut self) {
         // Most likely the peer is gone; a stream that goes on keeps its registration by itself.
         self.registration = None;
     }
 
-    fn refuse(&mut self, why: Refusal, outbox: &mut Outbox) {
-        let rejection = refusal::rejection(why, &self.broker.config.connections);
-        tracing::warn!(peer = %self.peer, %rejection, "connection refused");
-        outbox.reply(|out| encode_error(out, None, &rejection));
-    }
-}
-
-impl Connection {
     fn handle(&mut self, id: Option<RequestId>, request: Request, outbox: &mut Outbox) -> Flow {
         let broker = Arc::clone(&self.broker);
         match request {
@@ -129,16 +105,18 @@ impl Connection {
             Request::ReplicaFetch(request) => replica_fetch::fetch(self, id, &request, outbox),
             Request::Tail(request) => {
                 let registration = self.registered(ClientRole::Consumer, &request.topics);
-                return Flow::Stream(Box::new(stream::TailStream::new(broker, id, request, registration)));
+                let asked = (id, request, self.caller.clone());
+                return Flow::Stream(Box::new(stream::TailStream::new(broker, asked, registration)));
             }
             Request::Subscribe(request) => {
-                return Flow::Stream(Box::new(subscription::SubscriptionStream::new(broker, id, request)));
+                let asked = (id, request, self.caller.clone());
+                return Flow::Stream(Box::new(subscription::SubscriptionStream::new(broker, asked)));
             }
-            Request::Hello(request) => reply(id, self.hello(request), outbox),
-            Request::Register(request) => reply(id, self.register(request), outbox),
+            Request::Hello(request) => reply(id, self.hello(request), &self.caller, outbox),
+            Request::Register(request) => reply(id, self.register(request), &self.caller, outbox),
             Request::Deregister => {
                 self.registration = None;
-                reply(id, Ok(Reply::new(Done)), outbox);
+                reply(id, Ok(Reply::new(Done)), &self.caller, outbox);
             }
             Request::ListOffsets(request) => self.list_offsets(id, request, outbox),
             Request::DescribeConfigs(request) => {
@@ -167,22 +145,23 @@ impl Connection {
             Request::InitProducerId(request) => {
                 self.change(id, ops::clients::init_producer_id(broker, request), outbox);
             }
+            Request::Group(request) => return groups::handle(self, id, request, outbox),
         }
         Flow::Continue
     }
 
     /// Answers a question, after the changes that were asked for before it.
-    fn look<T: ReplyBody + 'static>(
+    fn look<T: ReplyBody + Addressed + 'static>(
         &mut self,
         id: Option<RequestId>,
         outbox: &mut Outbox,
         look: impl FnOnce() -> Outcome<T> + Send + 'static,
     ) {
         if self.sequence.is_clear() {
-            return reply(id, look(), outbox);
+            return reply(id, look(), &self.caller, outbox);
         }
         let turn = self.sequence.turn();
-        later(id, outbox, async move {
+        later(id, self.caller.clone(), outbox, async move {
             turn.wait().await;
             look()
         });
@@ -195,21 +174,22 @@ impl Connection {
             return self.look(id, outbox, move || ops::list_offsets::list_offsets(&broker, request));
         }
         let turn = self.sequence.turn();
-        later(id, outbox, async move {
+        later(id, self.caller.clone(), outbox, async move {
             turn.wait().await;
             forwarding::list_offsets(&broker, request).await
         });
     }
 
     /// Begins a change now, and answers when it is made.
-    fn change<T: ReplyBody + Send + 'static>(
+    fn change<T: ReplyBody + Addressed + Send + 'static>(
         &mut self,
         id: Option<RequestId>,
         change: impl Future<Output = Outcome<T>> + Send + 'static,
         outbox: &mut Outbox,
     ) {
         let change = self.sequence.begin(change);
-        later(id, outbox, async move { change.await.unwrap_or_else(|failed| Err(failure(&failed))) });
+        let outcome = async move { change.await.unwrap_or_else(|failed| Err(failure(&failed))) };
+        later(id, self.caller.clone(), outbox, outcome);
     }
 
     fn produce(&mut self, id: Option<RequestId>, request: Produce, outbox: &mut Outbox) {
@@ -237,7 +217,7 @@ impl Connection {
             }
             ops::produce::produce(&broker, request)
         });
-        hold_produced(id, Box::pin(answered(produce)), Some(&registration), outbox);
+        hold_produced(id, self.caller.clone(), Box::pin(answered(produce)), Some(&registration), outbox);
     }
 
     /// Appends to partitions that this broker leads, or says why not.
@@ -251,7 +231,8 @@ impl Connection {
         let outcome = if self.sequence.is_clear() {
             match ops::produce::produce(&self.broker, request) {
                 Answer::Now(outcome) => {
-                    return outbox.reply(|out| produced(out, id.as_ref(), &outcome, registration.as_deref()));
+                    let client = registration.as_deref();
+                    return outbox.reply(|out| produced(out, id.as_ref(), &self.caller, outcome, client));
                 }
                 Answer::Later(outcome) => outcome,
             }
@@ -261,7 +242,7 @@ impl Connection {
             let append = self.sequence.begin(async move { ops::produce::produce(&broker, request) });
             Box::pin(answered(append))
         };
-        hold_produced(id, outcome, registration.as_ref(), outbox);
+        hold_produced(id, self.caller.clone(), outcome, registration.as_ref(), outbox);
     }
 
     fn hello(&mut self, request: Hello) -> Outcome<HelloReply> {
@@ -314,6 +295,7 @@ async fn answered<T>(task: JoinHandle<Answer<T>>) -> Outcome<T> {
 /// Answers a produce when its outcome is there. Until then it keeps no client registered that has gone.
 fn hold_produced(
     id: Option<RequestId>,
+    caller: Caller,
     outcome: impl Future<Output = Outcome<ProduceReply>> + Send + 'static,
     registration: Option<&Arc<Registration>>,
     outbox: &mut Outbox,
@@ -323,7 +305,7 @@ fn hold_produced(
         let mut out = BytesMut::new();
         let outcome = outcome.await;
         let registration = registration.and_then(|registration| registration.upgrade());
-        produced(&mut out, id.as_ref(), &outcome, registration.as_deref());
+        produced(&mut out, id.as_ref(), &caller, outcome, registration.as_deref());
         out
     });
 }
@@ -333,34 +315,58 @@ fn hold_produced(
 fn produced(
     out: &mut BytesMut,
     id: Option<&RequestId>,
-    outcome: &Outcome<ProduceReply>,
+    caller: &Caller,
+    outcome: Outcome<ProduceReply>,
     client: Option<&Registration>,
 ) {
-    if let (Ok(reply), Some(client)) = (outcome, client) {
+    if let (Ok(reply), Some(client)) = (&outcome, client) {
         for produced in reply.body.partitions.iter().flatten() {
             let end = produced.base_offset.plus(i64::from(produced.count));
             client.produced(&produced.topic, produced.partition, end, u64::from(produced.count));
         }
     }
-    if is_answered(outcome) {
-        encode_reply(out, id, outcome);
+    if is_answered(&outcome) {
+        encode(out, id, caller, outcome);
     }
 }
 
-fn reply<T: ReplyBody>(id: Option<RequestId>, outcome: Outcome<T>, outbox: &mut Outbox) {
-    outbox.reply(|out| encode_reply(out, id.as_ref(), &outcome));
+fn reply<T: ReplyBody + Addressed>(
+    id: Option<RequestId>,
+    outcome: Outcome<T>,
+    caller: &Caller,
+    outbox: &mut Outbox,
+) {
+    outbox.reply(|out| encode(out, id.as_ref(), caller, outcome));
 }
 
-fn later<T: ReplyBody + 'static>(
+fn later<T: ReplyBody + Addressed + 'static>(
     id: Option<RequestId>,
+    caller: Caller,
     outbox: &mut Outbox,
     outcome: impl Future<Output = Outcome<T>> + Send + 'static,
 ) {
     outbox.hold(async move {
         let mut out = BytesMut::new();
-        encode_reply(&mut out, id.as_ref(), &outcome.await);
+        encode(&mut out, id.as_ref(), &caller, outcome.await);
         out
     });
+}
+
+/// Encodes an answer with the addresses that its reader is told.
+fn encode<T: ReplyBody + Addressed>(
+    out: &mut BytesMut,
+    id: Option<&RequestId>,
+    caller: &Caller,
+    mut outcome: Outcome<T>,
+) {
+    caller.tell(&mut outcome);
+    encode_reply(out, id, &outcome);
+}
+
+/// The same for a refusal alone.
+fn encode_refusal(out: &mut BytesMut, id: Option<&RequestId>, caller: &Caller, mut rejection: Rejection) {
+    caller.tell(&mut rejection);
+    encode_error(out, id, &rejection);
 }
 
 /// The task of a request panicked, or the broker's runtime is ending.

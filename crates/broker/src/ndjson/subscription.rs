@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use yak_model::api::{Rejection, Subscribe};
 use yak_net::{StreamStep, Streamer};
-use yak_protocol::{RequestId, encode_error, encode_event};
+use yak_protocol::{RequestId, encode_event};
 
+use super::encode_refusal;
+use crate::addresses::Caller;
 use crate::broker::Broker;
 use crate::ops::subscribe::Subscription;
 
@@ -16,13 +18,17 @@ use crate::ops::subscribe::Subscription;
 #[derive(Debug)]
 pub(super) struct SubscriptionStream {
     id: Option<RequestId>,
+    caller: Caller,
     /// The subscription, or why there is none.
     subscription: Result<Subscription, Rejection>,
 }
 
 impl SubscriptionStream {
-    pub(super) fn new(broker: Arc<Broker>, id: Option<RequestId>, request: Subscribe) -> Self {
-        Self { id, subscription: Subscription::start(broker, request) }
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        (id, request, caller): (Option<RequestId>, Subscribe, Caller),
+    ) -> Self {
+        Self { id, caller, subscription: Subscription::start(broker, request) }
     }
 }
 
@@ -37,13 +43,14 @@ impl Streamer for SubscriptionStream {
                 Err(rejection) => Err(rejection.clone()),
             };
             match next {
-                Ok(Some(event)) => {
+                Ok(Some(mut event)) => {
+                    self.caller.tell(&mut event);
                     encode_event(out, &event);
                     StreamStep::Bytes
                 }
                 Ok(None) => StreamStep::End,
                 Err(rejection) => {
-                    encode_error(out, self.id.as_ref(), &rejection);
+                    encode_refusal(out, self.id.as_ref(), &self.caller, rejection);
                     StreamStep::End
                 }
             }
