@@ -1,6 +1,7 @@
 //! Addresses of brokers: `host[:port]`.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -29,6 +30,11 @@ impl Address {
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16) -> Self {
         Self { host: host.into(), port }
+    }
+
+    /// Whether it is written as this very socket address, not by a name.
+    pub(crate) fn is(&self, socket: SocketAddr) -> bool {
+        self.port == socket.port() && self.host.parse::<IpAddr>() == Ok(socket.ip())
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 use yak_model::api::Rejection;
-use yak_model::{BrokerId, ErrorCode, PartitionIndex, TopicName, TopicPartition};
+use yak_model::{BrokerId, ErrorCode, GroupId, PartitionIndex, TopicName, TopicPartition};
 
 use crate::Address;
+use crate::connection::DOES_NOT_RESOLVE;
 
 /// Why a client did not get what it asked for. Printed, it is one line: what, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -20,19 +21,22 @@ pub enum ClientError {
         /// Why, of the last one that said something.
         why: String,
     },
-    /// A broker answered, but what the cluster advertises cannot be reached from here.
+    /// A broker answered, but where brokers are, as it says, they cannot be reached from here.
     #[error(
-        "connected to {bootstrap}, but the cluster advertises broker {broker_id} as \"{advertised}\", which {why}"
+        "connected to {bootstrap}, which says that broker {broker_id} is at \"{advertised}\", but that {why}"
     )]
     AdvertisedAddress {
         /// The address that answered.
         bootstrap: Address,
         /// The broker wanted.
         broker_id: BrokerId,
-        /// Where it says it is.
+        /// Where it is said to be.
         advertised: Address,
-        /// `does not resolve from here`, or `cannot be reached: ...`.
+        /// `does not resolve from here`, `cannot be reached from here: ...` or `is in another cluster`.
         why: String,
+        /// Whether it was found elsewhere all the same: it is the very broker that answers at `bootstrap`, or another
+        /// cluster's is where it should be.
+        is_mapped: bool,
     },
     /// A connection ended, or could not be made, in the middle of things.
     #[error("connection to {address}: {why}")]
@@ -113,6 +117,14 @@ pub enum ClientError {
         /// The offset wanted.
         offset: yak_model::Offset,
     },
+    /// A group has committed nothing of a partition, and its configuration says that reading begins nowhere then.
+    #[error("group '{group}' has committed no offset of {partition}")]
+    NoCommittedOffset {
+        /// The group.
+        group: GroupId,
+        /// The partition.
+        partition: TopicPartition,
+    },
     /// A configuration that contradicts itself, or a use that makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -135,7 +147,7 @@ impl ClientError {
             Self::NoLeader { .. } => ErrorCode::LeaderNotAvailable,
             Self::Rejected(rejection) => rejection.code,
             Self::RecordTooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::OffsetOutOfRange { .. } | Self::NoCommittedOffset { .. } => ErrorCode::OffsetOutOfRange,
             Self::Usage(_) => ErrorCode::InvalidRequest,
             Self::Closed => ErrorCode::UnknownServerError,
         }
@@ -157,9 +169,16 @@ impl ClientError {
             Self::NoBroker { .. } => {
                 Some("start one with `yak-broker --standalone`, or pass --bootstrap-server".to_owned())
             }
-            Self::AdvertisedAddress { broker_id, .. } => Some(format!(
-                "set advertised.listeners on broker {broker_id} to an address this machine can reach"
-            )),
+            Self::AdvertisedAddress { broker_id, why, is_mapped, .. } => {
+                let when = match why.as_str() {
+                    DOES_NOT_RESOLVE => "",
+                    _ if *is_mapped => "behind a port mapping, ",
+                    _ => "if it runs, ",
+                };
+                Some(format!(
+                    "{when}set advertised.listeners on broker {broker_id} to an address this machine can reach"
+                ))
+            }
             Self::UnknownTopic { topic, similar } => {
                 let create = format!("create it with `yak-topics --create --topic {topic} --partitions 3`");
                 Some(match similar {
@@ -179,6 +198,10 @@ impl ClientError {
             }
             Self::OffsetOutOfRange { partition, .. } => Some(format!(
                 "see where it begins and ends with `yak-topics --describe --topic {}`",
+                partition.topic
+            )),
+            Self::NoCommittedOffset { group, partition } => Some(format!(
+                "begin with `yak-groups --group {group} --reset-offsets --to-earliest --topic {} --execute`",
                 partition.topic
             )),
             Self::Protocol { .. } => {

@@ -49,6 +49,7 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+mod group;
 mod producer;
 
 pub use address::{Address, DEFAULT_PORT, InvalidAddress};
@@ -57,8 +58,8 @@ pub use cluster::{Cluster, Leader, Missing, TopicInfo};
 pub use config::ClientConfig;
 pub use connection::Connection;
 pub use consumer::{
-    Assignment, Chunk, ConsumedRecord, Consumer, ConsumerConfig, Event, HeaderIter, Headers, OutOfRange,
-    Positions, Stop,
+    Assignment, Chunk, ConsumedRecord, Consumer, ConsumerConfig, Event, GroupConfig, GroupStart, HeaderIter,
+    Headers, OutOfRange, Positions, StartedAt, StartedPartition, Stop,
 };
 pub use error::ClientError;
 pub use producer::{

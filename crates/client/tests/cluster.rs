@@ -75,31 +75,55 @@ async fn any_bootstrap_broker_will_do() {
     assert_eq!(reached.connected_to(), config.bootstrap[1]);
 }
 
-#[tokio::test]
-async fn an_advertised_address_that_cannot_be_reached_is_named_with_the_one_that_answered() {
-    let cluster = FakeCluster::start(1).await;
+/// What a producer and a consumer say that find a cluster by broker 1, and a partition's leader, at the place that they are
+/// told, not.
+async fn not_there(cluster: &FakeCluster, leader: i32, told: &Address) -> ClientError {
     let topic = cluster.create("t", 1);
-    let config = ClientConfig { request_timeout: Duration::from_millis(300), ..cluster.config() };
-    let bootstrap = config.bootstrap[0].clone();
+    cluster.lead(&topic, 0, Some(leader));
+    let bootstrap = vec![cluster.lock().addresses[&BrokerId::new(1)].clone()];
+    cluster.lock().addresses.insert(BrokerId::new(leader), told.clone());
+    let client = Cluster::connect(impatient(bootstrap)).await.unwrap();
+    let mut producer = Producer::start(&client, ProducerConfig::default(), |_| {}).await.unwrap();
+    let produce = producer.open(&topic).await.unwrap_err();
+    let mut consumer = Consumer::new(&client, ConsumerConfig::default()).unwrap();
+    let consume = consumer.assign_topic(&topic, TailStart::End, Stop::Never).await.unwrap_err();
+    assert_eq!(consume, produce);
+    produce
+}
+
+#[tokio::test]
+async fn an_address_that_is_told_and_cannot_be_reached_is_named_with_the_one_that_answered() {
     let (_silent, port) = silent_port();
-    for (advertised, why) in [
-        (Address::new("kafka.invalid", 9092), "does not resolve from here".to_owned()),
-        (Address::new("127.0.0.1", port), "cannot be reached from here: connection refused".to_owned()),
+    let nowhere = Address::new("127.0.0.1", port);
+    let refused = "cannot be reached from here: connection refused";
+    let set = "set advertised.listeners on broker";
+    for (leader, told, why, hint) in [
+        (1, Address::new("kafka.invalid", 9092), "does not resolve from here", format!("{set} 1")),
+        (2, Address::new("kafka.invalid", 9092), "does not resolve from here", format!("{set} 2")),
+        // It answers, but not there.
+        (1, nowhere.clone(), refused, format!("behind a port mapping, {set} 1")),
+        (2, nowhere, refused, format!("if it runs, {set} 2")),
     ] {
-        cluster.lock().addresses.insert(BrokerId::new(1), advertised.clone());
-        let client = Cluster::connect(config.clone()).await.unwrap();
-        let mut producer = Producer::start(&client, ProducerConfig::default(), |_| {}).await.unwrap();
-        let produce = producer.open(&topic).await.unwrap_err();
+        let cluster = FakeCluster::start(2).await;
+        let bootstrap = cluster.config().bootstrap[0].clone();
+        let error = not_there(&cluster, leader, &told).await;
         let expected = format!(
-            "connected to {bootstrap}, but the cluster advertises broker 1 as \"{advertised}\", which {why}"
+            "connected to {bootstrap}, which says that broker {leader} is at \"{told}\", but that {why}"
         );
-        assert_eq!(produce.to_string(), expected);
-        let hint = "set advertised.listeners on broker 1 to an address this machine can reach";
-        assert_eq!(produce.hint().as_deref(), Some(hint));
-        let mut consumer = Consumer::new(&client, ConsumerConfig::default()).unwrap();
-        let consume = consumer.assign_topic(&topic, TailStart::End, Stop::Never).await.unwrap_err();
-        assert_eq!(consume, produce);
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(error.hint(), Some(format!("{hint} to an address this machine can reach")));
     }
+}
+
+#[tokio::test]
+async fn a_broker_of_another_cluster_is_not_taken_for_ours() {
+    let (cluster, other) = (FakeCluster::start(1).await, FakeCluster::start(1).await);
+    other.lock().cluster = 1;
+    let told = other.config().bootstrap[0].clone();
+    let error = not_there(&cluster, 1, &told).await;
+    assert!(error.to_string().ends_with(&format!("\"{told}\", but that is in another cluster")), "{error}");
+    assert!(error.hint().unwrap().starts_with("behind a port mapping, "), "{error}");
+    assert_eq!(other.requests("produce"), 0);
 }
 
 #[tokio::test]

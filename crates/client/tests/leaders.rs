@@ -62,7 +62,8 @@ async fn rig() -> (FakeCluster, TopicName, Cluster) {
 async fn each_leader_is_asked_for_its_own_and_the_order_is_kept() {
     let (cluster, topic, client) = rig().await;
     let entries = [5, 0, 3, 1, 4, 2].map(|partition| latest(&topic, partition)).into();
-    let reply = Admin::new(&client).list_offsets(&ListOffsets { entries }).await.unwrap();
+    let reply =
+        Admin::new(&client).list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await.unwrap();
     assert_eq!(offsets(reply), [15, 10, 13, 11, 14, 12].map(Ok));
     assert_eq!(cluster.requests("list_offsets"), 3, "one request a leader");
 
@@ -87,7 +88,7 @@ async fn a_leader_that_moved_away_is_found_again() {
         cluster.lead(&topic, partition, Some(leader));
     }
     let entries: Vec<_> = (0..6).map(|partition| latest(&topic, partition)).collect();
-    let reply = admin.list_offsets(&ListOffsets { entries }).await.unwrap();
+    let reply = admin.list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await.unwrap();
     assert_eq!(offsets(reply), [10, 11, 12, 13, 14, 15].map(Ok));
 
     cluster.lead(&topic, 0, Some(3));
@@ -102,7 +103,7 @@ async fn a_partition_without_a_leader_is_waited_for_and_the_others_are_not_asked
     cluster.lead(&topic, 1, None);
     let asking = tokio::spawn(async move {
         let entries = vec![latest(&topic, 0), latest(&topic, 1)];
-        Admin::new(&client).list_offsets(&ListOffsets { entries }).await
+        Admin::new(&client).list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await
     });
     let before = cluster.requests("metadata");
     eventually("looking who leads", || cluster.requests("metadata") > before + 2).await;
@@ -119,7 +120,7 @@ async fn a_leader_that_hangs_is_left_when_it_leads_no_more() {
     let asked = topic.clone();
     let asking = tokio::spawn(async move {
         let entries = vec![latest(&asked, 2), latest(&asked, 0)];
-        Admin::new(&client).list_offsets(&ListOffsets { entries }).await
+        Admin::new(&client).list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await
     });
     eventually("the question to the hung leader", || cluster.lock().unanswered > 0).await;
     cluster.lead(&topic, 2, Some(1));
@@ -133,7 +134,7 @@ async fn a_leader_that_closes_the_connection_or_refuses_for_a_while_is_asked_aga
         "list_offsets",
         [Fault::CloseBefore, Fault::Reject(ErrorCode::LeaderNotAvailable), Fault::CloseInReply],
     );
-    let request = ListOffsets { entries: vec![latest(&topic, 0)] };
+    let request = ListOffsets { entries: vec![latest(&topic, 0)], ..ListOffsets::default() };
     assert_eq!(offsets(Admin::new(&client).list_offsets(&request).await.unwrap()), [Ok(10)]);
     assert_eq!(cluster.requests("list_offsets"), 4);
 }
@@ -146,7 +147,8 @@ async fn when_the_time_is_over_each_entry_says_what_is_wrong_with_it() {
     cluster.lead(&topic, 1, None);
     let missing = "missing".parse().unwrap();
     let entries = vec![latest(&topic, 0), latest(&topic, 1), latest(&missing, 0), latest(&topic, 6)];
-    let reply = Admin::new(&client).list_offsets(&ListOffsets { entries }).await.unwrap();
+    let reply =
+        Admin::new(&client).list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await.unwrap();
     let unknown = Err(ErrorCode::UnknownTopicOrPartition);
     assert_eq!(offsets(reply), [Ok(10), Err(ErrorCode::LeaderNotAvailable), unknown, unknown]);
 
@@ -161,7 +163,8 @@ async fn when_the_time_is_over_each_entry_says_what_is_wrong_with_it() {
 async fn a_topic_that_nobody_knows_is_not_waited_for_until_the_timeout() {
     let (cluster, _, client) = rig().await;
     let begun = Instant::now();
-    let request = ListOffsets { entries: vec![latest(&"missing".parse().unwrap(), 0)] };
+    let request =
+        ListOffsets { entries: vec![latest(&"missing".parse().unwrap(), 0)], ..ListOffsets::default() };
     let reply = Admin::new(&client).list_offsets(&request).await.unwrap();
     let refused = reply.partitions[0].clone().unwrap_err();
     assert_eq!(refused.rejection.to_string(), "topic 'missing' does not exist (UNKNOWN_TOPIC_OR_PARTITION)");
@@ -176,7 +179,7 @@ async fn a_leader_that_cannot_be_reached_is_an_error_that_names_it() {
     cluster.lock().addresses.insert(BrokerId::new(2), advertised.clone());
     let bootstrap = vec![cluster.lock().addresses[&BrokerId::new(1)].clone()];
     let client = Cluster::connect(ClientConfig { bootstrap, ..config(&cluster) }).await.unwrap();
-    let request = ListOffsets { entries: vec![latest(&topic, 1)] };
+    let request = ListOffsets { entries: vec![latest(&topic, 1)], ..ListOffsets::default() };
     let error = Admin::new(&client).list_offsets(&request).await.unwrap_err();
     let ClientError::AdvertisedAddress { broker_id, advertised: named, .. } = error else {
         unreachable!("{error}")

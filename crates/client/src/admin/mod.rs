@@ -1,5 +1,6 @@
-//! Administration: topics, partitions, configuration, offsets, status.
+//! Administration: topics, partitions, configuration, offsets, groups, status.
 
+mod groups;
 mod leaders;
 mod offsets;
 

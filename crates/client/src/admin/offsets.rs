@@ -45,7 +45,7 @@ impl OfPartitions for ListOffsets {
             let leader_epoch = entry.leader_epoch.or(Some(epoch));
             ListOffsetsEntry { leader_epoch, ..entry }
         };
-        Self { entries: entries.into_iter().map(with_epoch).collect() }
+        Self { entries: entries.into_iter().map(with_epoch).collect(), ..Self::default() }
     }
 
     fn answers(reply: ListOffsetsReply) -> Vec<Self::Answer> {

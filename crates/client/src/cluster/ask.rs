@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use yak_protocol::Call;
 
-use super::{Backoff, Cluster};
+use super::{Answered, Backoff, Cluster};
 use crate::connection::{DialError, OpenError};
 use crate::{Address, ClientConfig, ClientError, Connection};
 
@@ -90,9 +90,7 @@ impl Cluster {
                 why: "it belongs to another cluster than before".to_owned(),
             });
         }
-        connection
-            .address()
-            .clone_into(&mut self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner));
+        *self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner) = Answered::from(&connection);
         Ok(connection)
     }
 

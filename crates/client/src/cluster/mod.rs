@@ -11,6 +11,7 @@ mod leader;
 mod subscription;
 mod topic;
 
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +19,7 @@ pub(crate) use ask::Kind;
 pub(crate) use backoff::Backoff;
 use cache::Cache;
 pub use leader::Leader;
+pub(crate) use leader::Registering;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -41,7 +43,7 @@ struct Inner {
     /// The connection for questions; `None` while it is broken, or was given up in the middle of a question.
     questions: tokio::sync::Mutex<Option<Connection>>,
     /// The broker that answered last.
-    answered: Mutex<Address>,
+    answered: Mutex<Answered>,
     /// The one that failed last in the middle of a question; the next goes to another, if there is one.
     doubted: Mutex<Option<Address>>,
     /// The topics of which news is wanted, sorted.
@@ -53,6 +55,23 @@ struct Inner {
     silence: Mutex<Option<ClientError>>,
     /// The task that hears the news.
     subscription: Mutex<Option<AbortHandle>>,
+}
+
+/// A broker that answered.
+#[derive(Clone, Debug)]
+struct Answered {
+    /// By which address it was reached.
+    address: Address,
+    /// Where that was.
+    peer: Option<SocketAddr>,
+    broker_id: BrokerId,
+}
+
+impl From<&Connection> for Answered {
+    fn from(connection: &Connection) -> Self {
+        let address = connection.address().clone();
+        Self { address, peer: connection.peer(), broker_id: connection.server().broker_id }
+    }
 }
 
 impl Drop for Inner {
@@ -76,21 +95,22 @@ impl Cluster {
         }
         let deadline = Instant::now() + config.request_timeout;
         let connection = ask::connect(&config, config.bootstrap.clone(), deadline).await?;
-        let (cluster_id, answered) = (connection.server().cluster_id, connection.address().clone());
+        let (cluster_id, answered) = (connection.server().cluster_id, Answered::from(&connection));
         Ok(Self::begin(config, cluster_id, answered, Some(connection)))
     }
 
     /// A cluster of which nothing is known and nobody is connected to.
     #[cfg(test)]
     pub(crate) fn out_of_reach(config: ClientConfig) -> Self {
-        let somebody = config.bootstrap[0].clone();
+        let address = config.bootstrap[0].clone();
+        let somebody = Answered { address, peer: None, broker_id: BrokerId::NONE };
         Self::begin(config, ClusterId::default(), somebody, None)
     }
 
     fn begin(
         config: ClientConfig,
         cluster_id: ClusterId,
-        answered: Address,
+        answered: Answered,
         questions: Option<Connection>,
     ) -> Self {
         Self {
@@ -125,6 +145,10 @@ impl Cluster {
     /// The broker that answered the last question.
     #[must_use]
     pub fn connected_to(&self) -> Address {
+        self.answered().address
+    }
+
+    fn answered(&self) -> Answered {
         self.inner.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::Address;
 
-/// What is said of an advertised address whose name means nothing here. Waiting does not help.
+/// What is said of an address whose name means nothing here. Waiting does not help.
 pub(crate) const DOES_NOT_RESOLVE: &str = "does not resolve from here";
 
 /// Why nobody could be reached.
@@ -28,7 +28,7 @@ impl DialError {
         }
     }
 
-    /// As the end of "... advertises broker 1 as "kafka:9092", which ".
+    /// As the end of "... says that broker 1 is at "kafka:9092", but that ".
     pub(crate) fn which(&self) -> String {
         match self {
             Self::DoesNotResolve => DOES_NOT_RESOLVE.to_owned(),

@@ -6,9 +6,9 @@ use std::pin::pin;
 use std::task::Poll;
 
 use tokio::time::{Instant, sleep_until};
-use yak_model::api::ClientRole;
 use yak_model::{BrokerId, Offset};
 
+use super::group::Said;
 use super::link::Link;
 use super::partition::Partition;
 use super::reading::Fetching;
@@ -30,6 +30,8 @@ pub(super) enum Done {
     Added(Result<Vec<Partition>, ClientError>),
     /// Where a partition that was out of range goes on (at a generation).
     Found(usize, u64, Result<Offset, ClientError>),
+    /// Something was said to the group's coordinator.
+    Group(Said),
 }
 
 /// A leader that could not be connected to.
@@ -110,29 +112,50 @@ impl Consumer {
         }
         redial.is_under_way = true;
         let cluster = self.cluster.clone();
-        let topics = self.topics();
-        self.tasks.spawn(async move {
-            Done::Connected(broker, cluster.connect_to(broker, ClientRole::Consumer, topics).await)
-        });
+        let registering = self.registering(self.topics());
+        self.tasks
+            .spawn(async move { Done::Connected(broker, cluster.connect_to(broker, registering).await) });
     }
 
     /// Until a socket, a task or a deadline has something to do. Loses nothing when it is dropped.
     pub(super) async fn wait(&mut self, now: Instant) {
-        let deadline = self.next_deadline(now);
+        self.wait_for(now, true).await;
+    }
+
+    /// The same, whatever leaders say: it stays in the sockets.
+    pub(super) async fn wait_for_tasks(&mut self, now: Instant) {
+        self.wait_for(now, false).await;
+    }
+
+    async fn wait_for(&mut self, now: Instant, with_links: bool) {
+        let deadline = if with_links {
+            self.next_deadline(now)
+        } else {
+            self.group.as_ref().and_then(|group| group.deadline(now))
+        };
         // Without a deadline the timer is never looked at.
         let mut timer = pin!(sleep_until(deadline.unwrap_or(now)));
         // (Cloning only takes note of what was seen; the loop looks for itself.)
         let mut news = self.news.clone();
         let mut news = pin!(news.changed());
+        let mut standing = self.group.as_ref().map(|group| group.standing().clone());
+        let mut standing = pin!(async {
+            // (Its end is the end of the member's task, which has been said.)
+            let Some(standing) = &mut standing else { return std::future::pending().await };
+            if standing.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
         let done = poll_fn(|context| {
             if let Poll::Ready(Some(done)) = self.tasks.poll_join_next(context) {
                 return Poll::Ready(Some(done));
             }
-            if news.as_mut().poll(context).is_ready() {
+            if news.as_mut().poll(context).is_ready() || standing.as_mut().poll(context).is_ready() {
                 return Poll::Ready(None);
             }
             // Every one is asked, so that every one wakes this task.
-            let any = self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0;
+            let any = with_links
+                && self.links.values().filter(|link| link.poll_ready(context).is_ready()).count() > 0;
             let is_due = deadline.is_some() && timer.as_mut().poll(context).is_ready();
             if any || is_due { Poll::Ready(None) } else { Poll::Pending }
         })
@@ -156,7 +179,8 @@ impl Consumer {
             if self.refresh.is_wanted { self.refresh.not_before } else { old.max(self.refresh.not_before) };
         let refresh = (!self.refresh.is_under_way).then_some(refresh);
         let later = partitions.chain(redials).filter(|at| *at > now);
-        links.chain(later).chain(refresh).chain(self.outage.deadline()).min()
+        let group = self.group.as_ref().and_then(|group| group.deadline(now));
+        links.chain(later).chain(refresh).chain(self.outage.deadline()).chain(group).min()
     }
 
     fn done(&mut self, done: Done, now: Instant) {
@@ -186,6 +210,7 @@ impl Consumer {
             Done::Added(Ok(added)) => self.added(added),
             Done::Added(Err(error)) => tracing::warn!(%error, "cannot begin to read new partitions yet"),
             Done::Found(slot, generation, found) => self.found(slot, generation, found, now),
+            Done::Group(said) => self.group_done(said, now),
         }
     }
 

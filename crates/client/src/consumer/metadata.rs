@@ -11,13 +11,20 @@ use super::link::Link;
 use super::partition::Partition;
 use super::{Assignment, Consumer, Event, Stop, start};
 use crate::ClientError;
-use crate::cluster::Missing;
+use crate::cluster::{Missing, Registering};
 
 impl Consumer {
     /// The topics of all partitions.
     pub(super) fn topics(&self) -> Vec<TopicName> {
-        let topics: BTreeSet<_> = self.partitions.iter().map(|partition| &partition.id.topic).collect();
+        let owned = self.partitions.iter().filter(|partition| !partition.is_gone());
+        let topics: BTreeSet<_> = owned.map(|partition| &partition.id.topic).collect();
         topics.into_iter().cloned().collect()
+    }
+
+    /// As what this consumer registers at brokers.
+    pub(super) fn registering(&self, topics: Vec<TopicName>) -> Registering {
+        let group = self.group.as_ref().map(|group| group.id().clone());
+        Registering { role: ClientRole::Consumer, topics, group }
     }
 
     /// Asks for metadata if it is wanted, or old.
@@ -114,7 +121,11 @@ impl Consumer {
     /// Takes in who leads a partition now.
     pub(super) fn update_leader(&mut self, slot: usize) {
         let partition = &mut self.partitions[slot];
-        if partition.is_doubted && self.cluster.known_topic(&partition.id.topic).is_none() {
+        // (Of a group it is the coordinator who says that a topic is gone.)
+        if partition.is_doubted
+            && self.group.is_none()
+            && self.cluster.known_topic(&partition.id.topic).is_none()
+        {
             let topic = partition.id.topic.clone();
             self.failure.get_or_insert(ClientError::UnknownTopic { topic, similar: None });
             return;
@@ -191,7 +202,7 @@ impl Consumer {
     /// address that cannot be reached is an error here and now.
     pub(super) async fn greet_sources(&mut self) -> Result<(), ClientError> {
         for (follower, topic) in self.unconnected(Partition::asks_follower) {
-            match self.cluster.connect_to(follower, ClientRole::Consumer, vec![topic]).await {
+            match self.cluster.connect_to(follower, self.registering(vec![topic])).await {
                 Ok(connection) => _ = self.links.insert(follower, Link::new(connection)),
                 Err(error) => {
                     tracing::info!(broker = %follower, %error, "cannot connect to a follower");
@@ -200,7 +211,7 @@ impl Consumer {
             }
         }
         for (leader, topic) in self.unconnected(|partition| !partition.asks_follower()) {
-            if let Some(connection) = self.cluster.greet(leader, ClientRole::Consumer, &topic).await? {
+            if let Some(connection) = self.cluster.greet(leader, &self.registering(vec![topic])).await? {
                 self.links.insert(leader, Link::new(connection));
             }
         }
@@ -221,5 +232,6 @@ impl Consumer {
 pub(super) fn is_used(partitions: &[Partition], broker: BrokerId) -> bool {
     partitions
         .iter()
+        .filter(|partition| !partition.is_gone())
         .any(|partition| partition.source.or(partition.last_leader.map(|(leader, _)| leader)) == Some(broker))
 }

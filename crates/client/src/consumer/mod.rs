@@ -14,6 +14,7 @@ mod chunk;
 mod config;
 mod engine;
 mod event;
+mod group;
 mod headers;
 mod link;
 mod metadata;
@@ -33,7 +34,9 @@ pub use assignment::{Assignment, Positions, Stop};
 pub use chunk::{Chunk, ConsumedRecord};
 pub use config::{ConsumerConfig, OutOfRange};
 use engine::{Done, Redial, Refresh};
-pub use event::Event;
+pub use event::{Event, StartedAt, StartedPartition};
+use group::Group;
+pub use group::{GroupConfig, GroupStart};
 pub use headers::{HeaderIter, Headers};
 use link::Link;
 use outage::Outage;
@@ -67,6 +70,8 @@ pub struct Consumer {
     outage: Outage,
     /// The cluster's subscription reached nobody when it was last heard of.
     is_silent: bool,
+    /// The group that it is a member of.
+    group: Option<Group>,
 }
 
 impl Consumer {
@@ -92,6 +97,7 @@ impl Consumer {
             ready: VecDeque::new(),
             failure: None,
             is_silent: false,
+            group: None,
         })
     }
 
@@ -141,21 +147,23 @@ impl Consumer {
         Ok(())
     }
 
-    /// The next event. `None` when every partition has come to its stop (or none was assigned). Waits for ever
-    /// otherwise; the future may be dropped while waiting (in a `select!`) without losing anything.
+    /// The next event. `None` when every partition has come to its stop (or none was assigned; of a member of a group: when
+    /// what it is assigned has). Waits for ever otherwise; the future may be dropped while waiting (in a `select!`) without
+    /// losing anything. A member of a group says by asking that it has taken everything that it was handed before.
     ///
     /// # Errors
     /// What cannot be helped by waiting or asking elsewhere: the topic was deleted, an offset is out of range
     /// and the configuration says so, nobody was reached for as long as the configuration allows.
     pub async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+        self.attend_group(Instant::now(), true);
         loop {
-            if let Some(event) = self.try_next() {
+            if let Some(event) = self.pop_ready() {
                 return Ok(Some(event));
             }
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
-            if self.partitions.iter().all(Partition::is_stopped) {
+            if self.is_finished() {
                 return Ok(None);
             }
             let now = Instant::now();
@@ -166,13 +174,31 @@ impl Consumer {
                 self.wait(now).await;
                 self.read(Instant::now());
             }
+            self.attend_group(Instant::now(), false);
         }
     }
 
     /// An event that is there already, without waiting or reading.
     pub fn try_next(&mut self) -> Option<Event> {
+        self.attend_group(Instant::now(), true);
+        self.pop_ready()
+    }
+
+    fn is_finished(&self) -> bool {
+        match &self.group {
+            Some(group) => group.is_finished(self),
+            None => self.partitions.iter().all(Partition::is_stopped),
+        }
+    }
+
+    fn pop_ready(&mut self) -> Option<Event> {
         while let Some((of, event)) = self.ready.pop_front() {
-            let Some((slot, generation)) = of else { return Some(event) };
+            let Some((slot, generation)) = of else {
+                if let Some(group) = &mut self.group {
+                    group.handed_out(&event);
+                }
+                return Some(event);
+            };
             let partition = &mut self.partitions[slot];
             if partition.generation != generation {
                 // Somebody moved the partition elsewhere after this was fetched.
@@ -191,29 +217,55 @@ impl Consumer {
     /// # Errors
     /// When the partition is not assigned.
     pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), ClientError> {
-        let Some(slot) = self.slot_of(partition) else {
-            return Err(ClientError::Usage(format!("{partition} is not assigned")));
-        };
+        let slot = self.assigned_slot(partition)?;
         self.release(slot);
         self.partitions[slot].move_to(offset);
+        Ok(())
+    }
+
+    /// Reads nothing of this partition until it is resumed; what was fetched in advance is dropped. It stays assigned.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn pause(&mut self, partition: &TopicPartition) -> Result<(), ClientError> {
+        let slot = self.assigned_slot(partition)?;
+        let partition = &mut self.partitions[slot];
+        if !std::mem::replace(&mut partition.is_paused, true) {
+            partition.move_to(partition.position);
+        }
+        Ok(())
+    }
+
+    /// Reads a paused partition again, from where it was.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn resume(&mut self, partition: &TopicPartition) -> Result<(), ClientError> {
+        let slot = self.assigned_slot(partition)?;
+        if std::mem::replace(&mut self.partitions[slot].is_paused, false) {
+            self.release(slot);
+        }
         Ok(())
     }
 
     /// Where each partition is: position, high watermark, start, stop. In order of assignment.
     #[must_use]
     pub fn positions(&self) -> Vec<Positions> {
-        self.partitions.iter().map(Partition::positions).collect()
+        let owned = self.partitions.iter().filter(|partition| !partition.is_gone());
+        owned.map(Partition::positions).collect()
     }
 
     /// The offset after the last record handed out.
     #[must_use]
     pub fn position(&self, topic: &TopicName, partition: PartitionIndex) -> Option<Offset> {
-        let slot = self.slot_of(&TopicPartition::new(topic.clone(), partition))?;
+        let slot = self.assigned_slot(&TopicPartition::new(topic.clone(), partition)).ok()?;
         Some(self.partitions[slot].position)
     }
 
-    /// Deregisters by closing all connections. Dropping the consumer does the same.
-    pub fn close(self) {}
+    fn assigned_slot(&self, id: &TopicPartition) -> Result<usize, ClientError> {
+        let slot = self.slot_of(id).filter(|slot| !self.partitions[*slot].is_gone());
+        slot.ok_or_else(|| ClientError::Usage(format!("{id} is not assigned")))
+    }
 
     fn slot_of(&self, id: &TopicPartition) -> Option<usize> {
         self.partitions.iter().position(|partition| partition.id == *id)

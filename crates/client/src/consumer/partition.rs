@@ -35,6 +35,11 @@ pub(super) struct Partition {
     pub(super) is_lost: bool,
     /// Its leader does not know it: if metadata agrees, it was deleted.
     pub(super) is_doubted: bool,
+    /// The owner does not want it for now.
+    pub(super) is_paused: bool,
+    /// Its group does not want it to be read for now.
+    pub(super) is_suspended: bool,
+    is_gone: bool,
 }
 
 impl Partition {
@@ -55,6 +60,9 @@ impl Partition {
             backoff: Backoff::new(cluster.config()),
             is_lost: false,
             is_doubted: false,
+            is_paused: false,
+            is_suspended: false,
+            is_gone: false,
         };
         partition.leader = partition.known_leader(cluster);
         partition.last_leader = partition.leader;
@@ -105,12 +113,27 @@ impl Partition {
 
     /// Whether a fetch may ask for it now.
     pub(super) fn is_wanted(&self, now: Instant) -> bool {
-        !self.is_stopped() && !self.is_lost && self.not_before.is_none_or(|not_before| not_before <= now)
+        let is_held = self.is_paused || self.is_suspended || self.is_gone;
+        !is_held
+            && !self.is_stopped()
+            && !self.is_lost
+            && self.not_before.is_none_or(|not_before| not_before <= now)
     }
 
     /// Whether a fetch of it is held by the broker, because there is nothing more yet.
     pub(super) fn is_at_end(&self) -> bool {
         self.fetch_offset >= self.high_watermark
+    }
+
+    /// It is not the consumer's any more. (Its slot stays, for when it comes back.)
+    pub(super) fn leave(&mut self) {
+        self.is_gone = true;
+        self.not_before = None;
+        self.is_doubted = false;
+    }
+
+    pub(super) const fn is_gone(&self) -> bool {
+        self.is_gone
     }
 
     /// Goes on elsewhere.

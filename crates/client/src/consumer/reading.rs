@@ -49,11 +49,13 @@ impl Fetching<'_> {
         let entry = |slot: &usize| {
             let partition = &partitions[*slot];
             FetchEntry {
+                topic_id: None,
                 topic: partition.id.topic.clone(),
                 partition: partition.id.partition,
                 leader_epoch: partition.leader.map(|(_, epoch)| epoch),
                 offset: partition.fetch_offset,
                 max_bytes: self.config.partition_bytes,
+                last_fetched_epoch: None,
             }
         };
         let fetch = Fetch {

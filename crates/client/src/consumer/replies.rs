@@ -124,7 +124,8 @@ impl Consumer {
         let entry = ListOffsetsEntry { topic, partition: index, leader_epoch: None, at };
         let (admin, generation) = (Admin::new(&self.cluster), partition.generation);
         self.tasks.spawn(async move {
-            let found = admin.list_offsets(&ListOffsets { entries: vec![entry] }).await;
+            let found =
+                admin.list_offsets(&ListOffsets { entries: vec![entry], ..ListOffsets::default() }).await;
             let found = found.and_then(|reply| match reply.partitions.into_iter().next() {
                 Some(Ok(listed)) => Ok(listed.offset.unwrap_or(Offset::ZERO)),
                 Some(Err(refused)) => Err(refused.rejection.into()),

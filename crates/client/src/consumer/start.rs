@@ -16,7 +16,7 @@ pub(super) async fn look_up(
         return Ok(Vec::new());
     }
     let entries = assignments.iter().flat_map(questions).collect();
-    let reply = Admin::new(cluster).list_offsets(&ListOffsets { entries }).await?;
+    let reply = Admin::new(cluster).list_offsets(&ListOffsets { entries, ..ListOffsets::default() }).await?;
     let mut answers = reply.partitions.into_iter();
     let mut next = || match answers.next() {
         Some(Ok(listed)) => Ok(listed),

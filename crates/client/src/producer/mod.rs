@@ -262,7 +262,7 @@ impl Producer {
         let reply = self.cluster.ask(Kind::Look, &DescribeConfigs { resources }).await?;
         let entries = reply.resources.into_iter().next().map(|found| found.entries).transpose();
         let entry = entries.ok().flatten().unwrap_or_default().into_iter().next();
-        Ok(entry.and_then(|entry| entry.value.parse().ok()).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES))
+        Ok(entry.and_then(|entry| entry.value?.parse().ok()).unwrap_or(DEFAULT_MAX_MESSAGE_BYTES))
     }
 
     /// Connects to leaders that were not connected to before, so that an address that cannot be reached is an

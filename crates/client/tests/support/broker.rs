@@ -11,17 +11,17 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use yak_model::api::{
-    Acks, BrokerMetadata, ConfigEntry, ConfigSource, DescribeConfigsReply, DescribedConfigs, Fetch,
-    FetchReply, FetchedPartition, InitProducerIdReply, Metadata, MetadataReply, PartitionMetadata, Produce,
-    ProduceReply, Produced, ReadFrom, RefusedProduce, RegisterReply, Rejection, Reply, Subscribe,
+    Acks, BrokerMetadata, ConfigEntry, ConfigSource, ConfigType, DescribeConfigsReply, DescribedConfigs,
+    Fetch, FetchReply, FetchedPartition, InitProducerIdReply, Metadata, MetadataReply, PartitionMetadata,
+    Produce, ProduceReply, Produced, ReadFrom, RefusedProduce, RegisterReply, Rejection, Reply, Subscribe,
     SubscriptionEvent, TopicMetadata,
 };
 use yak_model::{
-    BrokerId, ClusterId, ErrorCode, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
+    BrokerId, ClusterId, ErrorCode, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, TopicId,
 };
 use yak_protocol::{
-    Done, FetchEncoder, FetchRequest, HelloReply, Parser, ReplyBody, Request, RequestId, encode_error,
-    encode_event, encode_reply, parse_request,
+    Done, FetchEncoder, FetchRequest, GroupRequest, HelloReply, Parser, ReplyBody, Request, RequestId,
+    encode_error, encode_event, encode_reply, parse_request,
 };
 
 use super::offsets::{check_leader, find, find_mut};
@@ -48,7 +48,7 @@ struct Connection {
 }
 
 /// A reply line; `None` if none is due.
-type Line = Option<BytesMut>;
+pub(super) type Line = Option<BytesMut>;
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
@@ -61,6 +61,18 @@ impl Connection {
             let envelope = envelope.unwrap_or_else(|bad| panic!("{}", bad.rejection));
             if let Request::Subscribe(subscribe) = envelope.request {
                 return self.subscribe(subscribe, &mut write).await;
+            }
+            if let Request::Group(GroupRequest::GroupStream(stream)) = envelope.request {
+                if self.state.lock().unwrap().hung.contains(&self.id) {
+                    std::future::pending::<()>().await;
+                }
+                let fault = self.state.lock().unwrap().next_fault("group_stream");
+                let joined = match fault {
+                    Fault::Reject(code) => Err(Rejection::new(code, "by script")),
+                    _ => self.state.lock().unwrap().join(self.id, stream),
+                };
+                let is_hung = || self.state.lock().unwrap().hung.contains(&self.id);
+                return super::group::stream(envelope.id.as_ref(), joined, is_hung, &mut write).await;
             }
             if self.answer(envelope.id.as_ref(), envelope.request, &mut write).await.is_none() {
                 return;
@@ -148,7 +160,9 @@ impl Connection {
             Request::Hello(_) => line(id, Ok(self.hello())),
             Request::Register(register) => {
                 let role = format!("{:?}", register.role).to_lowercase();
-                self.state.lock().unwrap().registered.push((role, register.client_id));
+                let mut state = self.state.lock().unwrap();
+                state.registered.push((role, register.client_id));
+                state.registered_groups.extend(register.group);
                 line(id, Ok(RegisterReply { registration: 1 }))
             }
             Request::Deregister => line(id, Ok(Done)),
@@ -163,9 +177,12 @@ impl Connection {
                 let max = self.state.lock().unwrap().max_message_bytes;
                 let entries = max.map(|max| ConfigEntry {
                     key: "max.message.bytes".to_owned(),
-                    value: max.to_string(),
+                    value: Some(max.to_string()),
                     source: ConfigSource::Topic,
+                    config_type: ConfigType::Int,
                     read_only: false,
+                    sensitive: false,
+                    synonyms: Vec::new(),
                     documentation: "".into(),
                 });
                 let described =
@@ -182,12 +199,24 @@ impl Connection {
             Request::DeleteRecords(delete) => {
                 line(id, Ok(offsets::delete_records(&mut self.state.lock().unwrap(), self.id, delete)))
             }
+            Request::Group(GroupRequest::FindCoordinator(_)) => {
+                line(id, self.state.lock().unwrap().find_coordinator())
+            }
+            Request::Group(GroupRequest::OffsetCommit(commit)) => {
+                line(id, self.state.lock().unwrap().offset_commit(self.id, commit))
+            }
+            Request::Group(GroupRequest::OffsetFetch(fetch)) => {
+                line(id, self.state.lock().unwrap().offset_fetch(self.id, fetch))
+            }
+            Request::Group(GroupRequest::ConsumerGroupHeartbeat(heartbeat)) => {
+                line(id, self.state.lock().unwrap().heartbeat(self.id, heartbeat))
+            }
             other => panic!("the fake broker does not know {other:?}"),
         }
     }
 
     fn hello(&self) -> HelloReply {
-        let cluster_id = ClusterId::from_random([7; 16]);
+        let cluster_id = ClusterId::from_random([self.state.lock().unwrap().cluster; 16]);
         HelloReply { protocol: 1, server: "fake/0".to_owned(), broker_id: self.id, cluster_id }
     }
 
@@ -233,7 +262,8 @@ impl Connection {
             rack: None,
         };
         let brokers = state.addresses.iter().map(broker).collect();
-        MetadataReply { cluster_id: ClusterId::from_random([7; 16]), index: 1.into(), brokers, topics }
+        let cluster_id = ClusterId::from_random([state.cluster; 16]);
+        MetadataReply { cluster_id, index: 1.into(), brokers, topics }
     }
 
     fn produce(&self, id: Option<&RequestId>, produce: Produce) -> Line {
@@ -299,14 +329,7 @@ impl Connection {
         let state = self.state.lock().unwrap();
         let entry = |entry: &yak_model::api::FetchEntry| {
             let (topic, partition) = (entry.topic.clone(), entry.partition);
-            let unknown = Offset::new(-1);
-            let refused = |rejection| FetchedPartition {
-                topic: topic.clone(),
-                partition,
-                high_watermark: unknown,
-                log_start_offset: unknown,
-                records: Err(rejection),
-            };
+            let refused = |rejection| FetchedPartition::refused(topic.clone(), partition, rejection);
             if let Err(rejection) =
                 check_leader(&state, self.id, &topic, partition, fetch.read_from == ReadFrom::Any)
             {
@@ -318,14 +341,21 @@ impl Connection {
             }
             let max_bytes = usize::try_from(entry.max_bytes.min(fetch.max_bytes)).unwrap();
             let records = Ok(log.read(entry.offset, max_bytes));
-            let (high_watermark, log_start_offset) = (log.end, log.start);
-            FetchedPartition { topic, partition, high_watermark, log_start_offset, records }
+            FetchedPartition {
+                topic,
+                partition,
+                high_watermark: log.end,
+                last_stable_offset: log.end,
+                log_start_offset: log.start,
+                diverging: None,
+                records,
+            }
         };
         fetch.entries.iter().map(entry).collect()
     }
 }
 
-fn line<T: ReplyBody>(id: Option<&RequestId>, result: Result<T, Rejection>) -> Line {
+pub(super) fn line<T: ReplyBody>(id: Option<&RequestId>, result: Result<T, Rejection>) -> Line {
     let mut out = BytesMut::new();
     encode_reply(&mut out, id, &result.map(Reply::new));
     Some(out)
@@ -347,6 +377,10 @@ fn name(request: &Request) -> &'static str {
         Request::Metadata(_) => "metadata",
         Request::InitProducerId(_) => "init_producer_id",
         Request::Register(_) => "register",
+        Request::Group(GroupRequest::FindCoordinator(_)) => "find_coordinator",
+        Request::Group(GroupRequest::OffsetCommit(_)) => "offset_commit",
+        Request::Group(GroupRequest::OffsetFetch(_)) => "offset_fetch",
+        Request::Group(GroupRequest::ConsumerGroupHeartbeat(_)) => "consumer_group_heartbeat",
         _ => "other",
     }
 }

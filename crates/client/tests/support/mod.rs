@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
 mod broker;
+pub(crate) mod group;
 mod log;
 mod offsets;
 
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub(crate) use group::FakeGroup;
 pub(crate) use log::FakeLog;
 use tokio::net::TcpSocket;
 use tokio::sync::Notify;
@@ -45,6 +47,8 @@ pub(crate) enum Fault {
 /// Everything the fake brokers share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// Tells clusters apart.
+    pub(crate) cluster: u8,
     pub(crate) topics: BTreeMap<TopicName, Vec<FakePartition>>,
     pub(crate) faults: BTreeMap<&'static str, VecDeque<Fault>>,
     pub(crate) addresses: BTreeMap<BrokerId, Address>,
@@ -55,6 +59,8 @@ pub(crate) struct State {
     pub(crate) requests: BTreeMap<&'static str, usize>,
     /// `(role, client id)` of each registration.
     pub(crate) registered: Vec<(String, String)>,
+    /// The groups of registrations that have one.
+    pub(crate) registered_groups: Vec<String>,
     /// Brokers that take what they are sent and say nothing more, as a stopped process does.
     pub(crate) hung: BTreeSet<BrokerId>,
     /// Requests that came to a hung broker.
@@ -64,6 +70,8 @@ pub(crate) struct State {
     pub(crate) next_producer_id: i64,
     /// Records of each produce line that was appended.
     pub(crate) produced: Vec<usize>,
+    /// The group of those who are members of one.
+    pub(crate) group: FakeGroup,
 }
 
 /// A partition, and who leads it.

@@ -4,7 +4,7 @@ use yak_model::api::{ClientRole, InitProducerId, MetadataReply};
 use yak_model::{BrokerId, ProducerEpoch, ProducerId, TopicName};
 
 use super::Link;
-use crate::cluster::Kind;
+use crate::cluster::{Kind, Registering};
 use crate::{ClientError, Cluster};
 
 /// What has been done meanwhile.
@@ -32,7 +32,7 @@ pub(in crate::producer) async fn greet(
     broker: BrokerId,
     topic: &TopicName,
 ) -> Result<Option<Link>, ClientError> {
-    let connection = cluster.greet(broker, ClientRole::Producer, topic).await?;
+    let connection = cluster.greet(broker, &producer(vec![topic.clone()])).await?;
     Ok(connection.map(|connection| Link::new(broker, connection)))
 }
 
@@ -42,5 +42,9 @@ pub(super) async fn connect(
     broker: BrokerId,
     topics: Vec<TopicName>,
 ) -> Result<Link, ClientError> {
-    Ok(Link::new(broker, cluster.connect_to(broker, ClientRole::Producer, topics).await?))
+    Ok(Link::new(broker, cluster.connect_to(broker, producer(topics)).await?))
+}
+
+fn producer(topics: Vec<TopicName>) -> Registering {
+    Registering { role: ClientRole::Producer, topics, group: None }
 }
