@@ -1,4 +1,4 @@
-//! Bad input at the command lines of yak-topics and yak-status: the exact first line on stderr, and the exit code.
+//! Bad input at the command lines of yak-topics, yak-groups and yak-status: the exact first line on stderr, and the exit code.
 
 use std::process::Command;
 
@@ -15,6 +15,7 @@ fn refused(program: &str, args: &[&str]) -> (String, Option<i32>) {
 }
 
 const TOPICS: &str = env!("CARGO_BIN_EXE_yak-topics");
+const GROUPS: &str = env!("CARGO_BIN_EXE_yak-groups");
 const STATUS: &str = env!("CARGO_BIN_EXE_yak-status");
 
 #[test]
@@ -64,11 +65,42 @@ fn what_makes_no_sense_is_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn groups_are_named_and_told_one_thing_to_do() {
+    for (args, line) in [
+        (
+            &["--group", "g"][..],
+            "error: exactly one of --list, --describe, --explain, --reset-offsets, --delete-offsets, --delete is required",
+        ),
+        (&["--describe"], "error: --describe needs --group or --all-groups"),
+        (&["--describe", "--group", ""], "error: --group: it must not be empty"),
+        (&["--describe", "--group", "g", "--all-groups"], "error: --group cannot be used with --all-groups"),
+        (
+            &["--reset-offsets", "--group", "g", "--topic", "t:x", "--to-latest"],
+            "error: --topic: \"x\" is not a whole number",
+        ),
+        (
+            &["--reset-offsets", "--group", "g", "--topic", "t", "--by-duration", "soon"],
+            "error: --by-duration: \"soon\" is not a duration (use PT1H30M, P2D, or 90m)",
+        ),
+        (
+            &["--reset-offsets", "--group", "g", "--topic", "t", "--to-latest", "--execute", "--dry-run"],
+            "error: --execute cannot be used with --dry-run",
+        ),
+        (
+            &["--list", "--state", "fine"],
+            "error: --state: \"fine\" is not one of Empty, PreparingRebalance, CompletingRebalance, Assigning, Reconciling, Stable, Dead",
+        ),
+    ] {
+        assert_eq!(refused(GROUPS, args), (line.to_owned(), Some(2)), "{args:?}");
+    }
+}
+
+#[test]
 fn nobody_there_is_said_with_the_address() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let address = free.to_string();
     let connection = ["-b", &address, "--request-timeout-ms", "300"];
-    for (program, args) in [(TOPICS, &["--list"][..]), (STATUS, &[])] {
+    for (program, args) in [(TOPICS, &["--list"][..]), (GROUPS, &["--list"]), (STATUS, &[])] {
         let (line, code) = refused(program, &[args, &connection].concat());
         assert_eq!(line, format!("error: no broker answered at {address}: connection refused"));
         assert_eq!(code, Some(1));

@@ -94,6 +94,11 @@ impl Console {
         self.say("warning", "1;33", text);
     }
 
+    /// Says what was asked for in words: with `--json` as this line of JSON, and also with `-q`.
+    pub fn event(&self, text: &str, json: impl FnOnce() -> String) {
+        self.line(&if self.json { json() } else { one_line(text) });
+    }
+
     /// Says how it went: `3 records acknowledged, 0 failed (0.01 s)`, or the counts as one JSON object.
     pub fn summary(&self, text: &str, counts: &[(&str, u64)]) {
         if self.quiet {

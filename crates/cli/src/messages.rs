@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use yak_client::{ClientError, TopicInfo};
-use yak_model::{BrokerId, ErrorCode, LeaderEpoch, Offset, TopicName, TopicPartition};
+use yak_model::{BrokerId, ErrorCode, GroupId, LeaderEpoch, Offset, TopicName, TopicPartition};
 
 use crate::failure::Failure;
 use crate::human::{count, counted, duration};
@@ -114,6 +114,26 @@ pub fn waiting(topics: &[TopicName], partitions: usize, older: u64) -> String {
         _ => format!(", {}; --from-beginning to read them", counted(older, "older record")),
     };
     format!("waiting for new records in {} ({partitions}{older})", names.join(", "))
+}
+
+/// Where reading begins was asked for, and the group knows better.
+#[must_use]
+pub fn already_committed(group: &GroupId) -> String {
+    format!(
+        "group '{group}' already has committed offsets; --from-beginning applies only to partitions without one"
+    )
+}
+
+/// A member of a group that has nothing to read.
+#[must_use]
+pub fn nothing_left(group: &GroupId, is_member: bool) -> String {
+    if is_member {
+        format!(
+            "group '{group}' has no partition left for this member; `yak-groups --explain --group {group}` says why"
+        )
+    } else {
+        format!("waiting for group '{group}' to give this member partitions")
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use yak_model::config::ConfigKind;
-use yak_model::{PartitionIndex, TopicName};
+use yak_model::{GroupId, PartitionIndex, TopicName};
 
 /// A whole number of some type.
 ///
@@ -46,6 +46,14 @@ pub fn partition(text: &str) -> Result<PartitionIndex, String> {
 /// Which of Kafka's rules it breaks.
 pub fn topic(text: &str) -> Result<TopicName, String> {
     text.parse().map_err(|problem: yak_model::InvalidTopicName| problem.to_string())
+}
+
+/// A group's name.
+///
+/// # Errors
+/// It is empty or too long.
+pub fn group(text: &str) -> Result<GroupId, String> {
+    GroupId::new(text).map_err(|error| error.to_string())
 }
 
 /// A text between two parts of a line; never empty.

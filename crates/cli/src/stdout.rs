@@ -43,6 +43,7 @@ impl From<std::io::Error> for OutputError {
 pub struct Output<W: Write = StdoutLock<'static>> {
     sink: W,
     buffer: Vec<u8>,
+    written: u64,
 }
 
 impl Output {
@@ -56,7 +57,7 @@ impl Output {
 impl<W: Write> Output<W> {
     /// Buffers what goes to `sink`.
     pub fn new(sink: W) -> Self {
-        Self { sink, buffer: Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4) }
+        Self { sink, buffer: Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4), written: 0 }
     }
 
     /// The buffer to append to. Call [`Output::spill`] after each record.
@@ -81,12 +82,43 @@ impl<W: Write> Output<W> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let written = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush());
+        let written = self.write_out();
         self.buffer.clear();
         if self.buffer.capacity() > 8 * BUFFER_BYTES {
             self.buffer.shrink_to(BUFFER_BYTES);
         }
         written.map_err(OutputError::from)
+    }
+
+    /// Writes the buffer and counts what was taken of it, also if in the end not all is.
+    fn write_out(&mut self) -> std::io::Result<()> {
+        let mut rest = &self.buffer[..];
+        while !rest.is_empty() {
+            match self.sink.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    self.written += taken as u64;
+                    rest = &rest[taken..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.sink.flush().inspect_err(|_| {
+            // Stdout gathers what follows the last newline until it is flushed.
+            let tail = self.buffer.iter().rev().take_while(|byte| **byte != b'\n').count();
+            self.written -= tail as u64;
+        })
+    }
+
+    /// Bytes that stdout has taken so far. (Those in the buffer are to come, or lost after an error.)
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes that were ever put into the buffer, those that were written included.
+    pub const fn position(&self) -> u64 {
+        self.written + self.buffer.len() as u64
     }
 
     /// Appends a line and a newline, and writes the buffer if it is full.
@@ -168,6 +200,34 @@ mod tests {
         assert!(output.sink().is_empty());
         output.flush().unwrap();
         assert_eq!(output.sink(), b"one\n");
+    }
+
+    /// Takes so many bytes and then no more.
+    #[derive(Debug)]
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let taken = bytes.len().min(self.0);
+            self.0 -= taken;
+            if taken == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_taken_is_counted_to_the_byte() {
+        let mut output = Output::new(Full(7));
+        output.line("one").unwrap();
+        assert_eq!((output.written(), output.position()), (0, 4));
+        output.flush().unwrap();
+        assert_eq!((output.written(), output.position()), (4, 4));
+        output.line("three").unwrap();
+        assert!(matches!(output.flush(), Err(OutputError::Closed)));
+        assert_eq!(output.written(), 7, "a part of the second line");
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub trait Tool: Parser {
     /// How to talk to the user.
     fn output(&self) -> &OutputArgs;
 
+    /// How much of what the client does is said on stderr: as often as `-v` was given, unless the first one means something
+    /// else.
+    fn log_level(&self) -> u8 {
+        self.output().verbose
+    }
+
     /// Does the work. An error is shown and decides the exit code; whoever showed several himself returns
     /// [`Exit::Failed`].
     ///
@@ -50,7 +56,7 @@ fn run<T: Tool>(args: Vec<OsString>) -> Exit {
         Err(error) => return refuse::<T>(&error, &args),
     };
     let output = tool.output().clone();
-    log_to_stderr(&output);
+    log_to_stderr(tool.log_level(), &output);
     let console = Arc::new(Console::new(&output));
     let outcome = start(tool, Arc::clone(&console));
     console.end_progress();
@@ -103,9 +109,9 @@ fn refuse<T: Tool>(error: &clap::Error, args: &[OsString]) -> Exit {
 }
 
 /// `-v` and `-vv`: what the client library reports.
-fn log_to_stderr(output: &OutputArgs) {
+fn log_to_stderr(level: u8, output: &OutputArgs) {
     use tracing_subscriber::filter::LevelFilter;
-    let level = match output.verbose {
+    let level = match level {
         0 => return,
         1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,

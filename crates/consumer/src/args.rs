@@ -1,10 +1,11 @@
 //! The command line of yak-consumer.
 
 use clap::{Parser, ValueEnum};
+use regex::Regex;
 use yak_cli::args::parse_pair;
 use yak_cli::human::parse_millis;
 use yak_cli::{ConnectionArgs, OutputArgs, parse};
-use yak_model::{PartitionIndex, TopicName};
+use yak_model::{GroupId, PartitionIndex, TopicName};
 
 use crate::start::Range;
 
@@ -16,6 +17,8 @@ Examples:
   yak-consumer -t t --tail 10                       the last 10 records of each partition
   yak-consumer -t t -o @-10m --print timestamp,key  the last ten minutes
   yak-consumer -t t -p 0 -o 100:200                 offsets 100 to 199 of partition 0
+  yak-consumer -t t -g billing                      share the partitions with others of the group, go on where it was
+  yak-consumer --include 'orders-.*' -g billing     every topic of such a name, also those to come
   yak-consumer -t t -f '%t-%p@%o %k=%s\\n'           kcat's format letters
   yak-consumer -t t --json | jq .value              one JSON object a record";
 
@@ -24,8 +27,15 @@ Examples:
 #[command(name = "yak-consumer", version, after_help = EXAMPLES)]
 pub struct ConsumerArgs {
     /// A topic; may be given several times
-    #[arg(short, long, value_name = "TOPIC", value_parser = parse::topic, required = true, value_delimiter = ',')]
+    #[arg(short, long, value_name = "TOPIC", value_parser = parse::topic, required_unless_present = "include", value_delimiter = ',')]
     pub topic: Vec<TopicName>,
+
+    /// Every topic whose whole name this regular expression matches (RE2 syntax)
+    #[arg(long, value_name = "REGEX", value_parser = parse_include, conflicts_with_all = ["topic", "partition"])]
+    pub(crate) include: Option<Include>,
+
+    #[command(flatten)]
+    pub(crate) member: MemberArgs,
 
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
@@ -38,6 +48,19 @@ pub struct ConsumerArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Membership of a group.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Group")]
+pub struct MemberArgs {
+    /// Read as a member of this group: it shares the partitions out, and what is printed is committed
+    #[arg(short, long, value_name = "GROUP", value_parser = parse::group, conflicts_with_all = ["partition", "offset", "tail"])]
+    pub(crate) group: Option<GroupId>,
+
+    /// Say on stderr which partitions this member is given, gives up and loses
+    #[arg(long)]
+    pub(crate) show_rebalances: bool,
 }
 
 /// Which records are read.
@@ -141,6 +164,28 @@ pub enum IsolationArg {
     ReadUncommitted,
     /// Those of committed transactions.
     ReadCommitted,
+}
+
+/// Which topics, by an expression that their names match whole.
+#[derive(Clone, Debug)]
+pub struct Include {
+    /// As it was written.
+    pub(crate) text: String,
+    /// The same, matching whole names only.
+    pub(crate) whole: Regex,
+}
+
+fn parse_include(text: &str) -> Result<Include, String> {
+    // (Alone first: its own brackets must be balanced, and a message is to show it as it was written.)
+    let regex = Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{text})$")));
+    match regex {
+        Ok(whole) => Ok(Include { text: text.to_owned(), whole }),
+        Err(error) => {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Err(format!("\"{text}\" is no regular expression: {why}"))
+        }
+    }
 }
 
 fn parse_range(text: &str) -> Result<Range, String> {

@@ -10,8 +10,12 @@ pub mod args;
 #[cfg(test)]
 mod fixtures;
 pub mod kafka_text;
+pub mod ledger;
+mod member;
 pub mod plan;
 pub mod printer;
+mod reader;
+pub mod rebalance;
 pub mod run;
 pub mod start;
 pub mod template;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use yak_cli::human::{parse_millis, parse_size};
 use yak_cli::properties::Properties;
 use yak_cli::{Failure, parse};
-use yak_client::{ClientConfig, ConsumerConfig, OutOfRange};
+use yak_client::{ClientConfig, ConsumerConfig, GroupConfig, GroupStart, OutOfRange, Stop};
+use yak_model::InstanceId;
 use yak_model::api::{Isolation, ReadFrom, TailStart};
 
 use crate::args::{ConsumerArgs, IsolationArg, ReadFromArg, ReadingArgs};
@@ -23,6 +24,10 @@ pub struct Plan {
     pub consumer: ConsumerConfig,
     /// Where reading begins and ends.
     pub range: Range,
+    /// The group to read in.
+    pub group: Option<GroupConfig>,
+    /// Whether what is printed is committed.
+    pub commits: bool,
     /// The work has an end: a number of records, the end as it stands, or an offset.
     pub is_bounded: bool,
     /// One line for properties that have no effect.
@@ -39,14 +44,57 @@ impl Plan {
         let client = args.connection.resolve("yak-consumer", &mut properties)?.client_config("yak-consumer");
         let reset = properties.take("auto.offset.reset", parse_reset)?;
         let mut consumer = consumer_config(&args.reading, reset, &mut properties)?;
-        properties.take("group.id", |_| Err::<(), _>("consumer groups are not supported yet".to_owned()))?;
+        let (group, commits) = group_config(args, reset, &mut properties)?;
         let warning = properties.finish()?;
         let (reading, range) = (&args.reading, range(&args.reading, reset));
         let is_bounded = reading.max_messages.is_some() || reading.exit || range.end.is_some();
         // Who reads on and on waits for the cluster as long as it takes; a script must come to an end.
         consumer.outage_timeout = is_bounded.then_some(LONGEST_OUTAGE);
-        Ok(Self { client, consumer, range, is_bounded, warning })
+        Ok(Self { client, consumer, range, group, commits, is_bounded, warning })
     }
+}
+
+/// The group that flags and properties name, and whether to commit in it.
+fn group_config(
+    args: &ConsumerArgs,
+    reset: Option<OutOfRange>,
+    properties: &mut Properties,
+) -> Result<(Option<GroupConfig>, bool), Failure> {
+    let named = properties.take("group.id", parse::group)?;
+    let instance =
+        properties.take("group.instance.id", |text| InstanceId::new(text).map_err(|why| why.to_string()))?;
+    let assignor = properties.take("group.remote.assignor", |text| Ok(text.to_owned()))?;
+    properties.take("group.protocol", |text| match text {
+        "consumer" => Ok(()),
+        _ => Err(format!("\"{text}\" is not consumer, the protocol of YAK's own members")),
+    })?;
+    let commits = properties.take("enable.auto.commit", parse::boolean)?.unwrap_or(true);
+    let reading = &args.reading;
+    let Some(group) = args.member.group.clone().or(named) else {
+        if args.member.show_rebalances {
+            return Err(Failure::usage("--show-rebalances needs --group"));
+        }
+        return Ok((None, commits));
+    };
+    if !reading.partition.is_empty() || reading.offset.is_some() || reading.tail.is_some() {
+        let message = "group.id cannot be used with --partition, --offset or --tail";
+        return Err(
+            Failure::usage(message).hint("a group shares the partitions out, and goes on where it was")
+        );
+    }
+    let mut config = GroupConfig::new(group, args.topic.clone());
+    config.include = args.include.as_ref().map(|include| include.text.clone());
+    config.instance = instance;
+    config.assignor = assignor;
+    config.start = match (reading.from_beginning, reset) {
+        (true, _) | (false, Some(OutOfRange::Earliest)) => GroupStart::Earliest,
+        (false, Some(OutOfRange::Fail)) => GroupStart::Fail,
+        (false, Some(OutOfRange::Latest) | None) => GroupStart::Latest,
+    };
+    config.stop = if reading.exit { Stop::AtEnd } else { Stop::Never };
+    // What is committed is what was printed, which only this program knows.
+    config.auto_commit = None;
+    Ok((Some(config), commits))
 }
 
 /// Without a flag, `auto.offset.reset` says where to begin, as for Kafka's consumer without committed offsets.
@@ -143,7 +191,13 @@ mod tests {
         assert_eq!(plan_of("--read-from any").read_from, ReadFrom::Any);
         assert_eq!(plan_of("-X fetch.max.bytes=2MiB").fetch_bytes, 2 << 20);
         for (line, message) in [
-            ("-X group.id=g", "-X group.id: consumer groups are not supported yet"),
+            ("-X group.id=g -p 0", "group.id cannot be used with --partition, --offset or --tail"),
+            ("-X group.id=", "-X group.id: it must not be empty"),
+            (
+                "-g g -X group.protocol=classic",
+                "-X group.protocol: \"classic\" is not consumer, the protocol of YAK's own members",
+            ),
+            ("--show-rebalances", "--show-rebalances needs --group"),
             (
                 "-X auto.offset.reset=never",
                 "-X auto.offset.reset: \"never\" is not one of earliest, latest, none",
@@ -152,6 +206,28 @@ mod tests {
         ] {
             assert_eq!(plan(line).unwrap_err(), message, "{line}");
         }
+    }
+
+    #[test]
+    fn a_group_begins_where_it_stands_else_where_it_is_told_to() {
+        let group = |line| plan(line).unwrap().group.unwrap();
+        assert!(plan("").unwrap().group.is_none());
+        for (line, start) in [
+            ("-g g", GroupStart::Latest),
+            ("-X group.id=g", GroupStart::Latest),
+            ("-g g --from-beginning", GroupStart::Earliest),
+            ("-g g -X auto.offset.reset=earliest", GroupStart::Earliest),
+            ("-g g -X auto.offset.reset=none", GroupStart::Fail),
+        ] {
+            let config = group(line);
+            assert_eq!((config.start, config.group.as_str()), (start, "g"), "{line}");
+            assert_eq!((config.auto_commit, config.stop), (None, Stop::Never), "{line}");
+        }
+        assert_eq!(group("-g g -e").stop, Stop::AtEnd);
+        assert_eq!(group("-g g -X group.instance.id=i").instance.unwrap().as_str(), "i");
+        assert_eq!(group("-g a -X group.id=b").group.as_str(), "a", "flags win");
+        assert!(plan("-g g").unwrap().commits);
+        assert!(!plan("-g g -X enable.auto.commit=false").unwrap().commits);
     }
 
     #[test]
@@ -166,8 +242,12 @@ mod tests {
             "-t t -n 0",
             "-t a,b/c",
             "--from-beginning",
-            "-t t -g group",
+            "-t t -g group -p 0",
+            "-t t -g group -o 5",
+            "-t t -g group --tail 5",
             "-t t --include .*",
+            "--include (",
+            "--include .* -p 0",
         ] {
             let parsed = ConsumerArgs::try_parse_from(format!("yak-consumer {line}").split_whitespace());
             assert!(parsed.is_err(), "{line}");

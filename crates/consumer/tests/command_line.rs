@@ -39,6 +39,14 @@ fn what_makes_no_sense_is_one_line_and_exit_code_2() {
             &["-t", "t", "--tail", "3", "--from-beginning"],
             "error: --tail cannot be used with --from-beginning",
         ),
+        (&["-t", "t", "-g", "g", "-p", "0"], "error: --group cannot be used with --partition"),
+        (&["-t", "t", "-g", "g", "-o", "5"], "error: --group cannot be used with --offset"),
+        (&["-t", "t", "-g", ""], "error: --group: it must not be empty"),
+        (&["-t", "t", "--show-rebalances"], "error: --show-rebalances needs --group"),
+        (
+            &["--include", "orders-("],
+            "error: --include: \"orders-(\" is no regular expression: unclosed group",
+        ),
         (
             &["-t", "t", "--print", "keys"],
             "error: --print: \"keys\" is not one of timestamp, partition, offset, headers, key, value",

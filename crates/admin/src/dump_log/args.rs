@@ -10,6 +10,7 @@ Examples:
   yak-dump-log data/broker-1/orders-0
   yak-dump-log --print-data-log data/broker-1/orders-0/00000000000000000000.log
   yak-dump-log --files a.log,a.index --deep-iteration
+  yak-dump-log --offsets-decoder data/broker-1/__consumer_offsets-7
   yak-dump-log data/broker-1 > /dev/null && echo whole
   yak-dump-log --follow --print-data-log data/broker-1/orders-0
   yak-dump-log --json data/broker-1/orders-0 | jq 'select(.type == \"batch\")'
@@ -31,6 +32,10 @@ pub struct DumpLogArgs {
     /// Print the records too, keys and values as text
     #[arg(long)]
     pub(crate) print_data_log: bool,
+
+    /// Print the records too, as those of `__consumer_offsets`: what they say of groups and their offsets
+    #[arg(long)]
+    pub(crate) offsets_decoder: bool,
 
     /// Go through the records of each batch, not only through the batches
     #[arg(long)]
@@ -54,4 +59,11 @@ pub struct DumpLogArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+impl DumpLogArgs {
+    /// Whether offsets may be skipped: the topic of groups is always compacted.
+    pub(crate) const fn allows_gaps(&self) -> bool {
+        self.allow_gaps || self.offsets_decoder
+    }
 }

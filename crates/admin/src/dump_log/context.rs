@@ -98,7 +98,7 @@ impl<W: Write> Context<W> {
 
     /// Whether the records of a batch are looked at.
     pub(super) const fn is_deep(&self) -> bool {
-        self.args.deep_iteration || self.args.print_data_log
+        self.args.deep_iteration || self.args.print_data_log || self.args.offsets_decoder
     }
 
     /// How many problems there were.

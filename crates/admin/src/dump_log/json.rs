@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use yak_record::{BatchHeader, Header, RecordRef, TimestampType};
 
+use super::groups::GroupRecord;
+use super::printer::Contents;
 use super::small::{Aborted, ProducerEntry};
 use super::text::sequence;
 
@@ -21,6 +23,11 @@ impl<'a> Object<'a> {
     pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, first: true }
+    }
+
+    /// The end of the object.
+    pub(super) fn close(self) {
+        self.out.push(b'}');
     }
 
     /// The end of the object and of the line.
@@ -39,6 +46,66 @@ impl<'a> Object<'a> {
         self.name(name);
         write!(self.out, "{value}").unwrap_or_default();
         self
+    }
+
+    /// What is JSON already.
+    pub(super) fn json(mut self, name: &str, value: &[u8]) -> Self {
+        self.name(name);
+        self.out.extend_from_slice(value);
+        self
+    }
+
+    pub(super) fn nullable_text(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.json(name, b"null"),
+        }
+    }
+
+    /// Bytes, whatever they are; null if there are none.
+    pub(super) fn base64(self, name: &str, value: Option<&[u8]>) -> Self {
+        self.nullable_text(name, value.map(|bytes| STANDARD.encode(bytes)).as_deref())
+    }
+
+    pub(super) fn object(mut self, name: &str, fill: impl FnOnce(Object<'_>) -> Object<'_>) -> Self {
+        self.name(name);
+        fill(Object::begin(self.out)).close();
+        self
+    }
+
+    pub(super) fn list<T>(
+        mut self,
+        name: &str,
+        items: &[T],
+        mut write: impl FnMut(&mut Vec<u8>, &T),
+    ) -> Self {
+        self.name(name);
+        self.out.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            write(self.out, item);
+        }
+        self.out.push(b']');
+        self
+    }
+
+    pub(super) fn texts(self, name: &str, items: &[String]) -> Self {
+        self.list(name, items, |out, item| push_string(out, item))
+    }
+
+    pub(super) fn numbers(self, name: &str, items: &[i32]) -> Self {
+        self.list(name, items, |out, item| write!(out, "{item}").unwrap_or_default())
+    }
+
+    pub(super) fn objects<T>(
+        self,
+        name: &str,
+        items: &[T],
+        fill: impl for<'b> Fn(Object<'b>, &T) -> Object<'b>,
+    ) -> Self {
+        self.list(name, items, |out, item| fill(Object::begin(out), item).close())
     }
 
     /// Bytes: as text if they are UTF-8, else as `<name>_base64`; null if there are none.
@@ -112,7 +179,7 @@ pub(super) fn record<'a>(
     object: Object<'a>,
     header: &BatchHeader,
     record: &RecordRef<'a>,
-    contents: bool,
+    contents: Contents<'_>,
 ) -> Object<'a> {
     let delta = i32::try_from(record.offset.since(header.base_offset)).unwrap_or(i32::MAX);
     let object = object
@@ -120,8 +187,15 @@ pub(super) fn record<'a>(
         .number("timestamp", record.timestamp)
         .text("timestamp_type", timestamp_type(header))
         .number("sequence", sequence(header, delta));
-    if contents {
-        return object.bytes("key", record.key).bytes("value", record.value).headers(record.headers().iter());
+    match contents {
+        Contents::None => {}
+        Contents::Group(GroupRecord::Decoded { key, value }) => {
+            return object.json("key", key).json("value", value.as_deref().unwrap_or(b"null"));
+        }
+        Contents::Bytes | Contents::Group(_) => {
+            let object = object.bytes("key", record.key).bytes("value", record.value);
+            return object.headers(record.headers().iter());
+        }
     }
     let len = |field: Option<&[u8]>| field.map_or_else(|| "-1".to_owned(), |bytes| bytes.len().to_string());
     object.number("key_size", len(record.key)).number("value_size", len(record.value))

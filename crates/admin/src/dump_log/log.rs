@@ -8,6 +8,7 @@ use yak_record::{BatchHeader, decode, verify_crc};
 use super::batches::{Found, Segment};
 use super::context::{Context, Place, Trouble};
 use super::find::Target;
+use super::groups::GroupRecord;
 
 /// Where the batch before ended, and in which epoch it was written.
 #[derive(Debug, Default)]
@@ -87,7 +88,7 @@ pub(super) fn begin<W: Write>(
     continuity: &mut Continuity,
 ) -> Result<(), Trouble> {
     context.printer.log_start(segment.path(), base)?;
-    if let Some(problem) = continuity.begin_segment(Offset::new(base), context.args.allow_gaps) {
+    if let Some(problem) = continuity.begin_segment(Offset::new(base), context.args.allows_gaps()) {
         context.damage(Place { path: segment.path(), position: 0, offset: base }, &problem)?;
     }
     Ok(())
@@ -114,7 +115,7 @@ pub(super) fn advance<W: Write>(
             Found::Batch(header, bytes) => {
                 let place = Place { offset: header.base_offset.get(), ..place };
                 dump_batch(context, place, (&header, bytes))?;
-                if let Some(problem) = continuity.follow(&header, context.args.allow_gaps) {
+                if let Some(problem) = continuity.follow(&header, context.args.allows_gaps()) {
                     context.damage(place, &problem)?;
                 }
             }
@@ -181,8 +182,13 @@ fn dump_records<W: Write>(
             Ok(record) => record,
             Err(problem) => return Ok(context.damage(Place { offset: expected.get(), ..place }, &problem)?),
         };
-        context.printer.record(place.path, &header, &record)?;
-        if record.offset > expected && !context.args.allow_gaps {
+        let group = (context.args.offsets_decoder && !header.attributes.is_control())
+            .then(|| GroupRecord::decode(record.key, record.value));
+        context.printer.record(place.path, &header, &record, group.as_ref())?;
+        if let Some(GroupRecord::Malformed(problem)) = &group {
+            context.damage(Place { offset: record.offset.get(), ..place }, problem)?;
+        }
+        if record.offset > expected && !context.args.allows_gaps() {
             let problem =
                 format!("non-consecutive offsets: {} is followed by {}", expected.prev(), record.offset);
             context.damage(Place { offset: record.offset.get(), ..place }, &problem)?;

@@ -10,7 +10,8 @@
 //! ```text
 //! checksum, header or record wrong            damage; the dump goes on with the next batch
 //! offsets that repeat, epochs that fall       damage
-//! offsets that are skipped                    damage, unless --allow-gaps (compaction leaves gaps)
+//! offsets that are skipped                    damage, unless --allow-gaps or --offsets-decoder (compaction leaves gaps)
+//! with --offsets-decoder: not of a group      damage, unless the type of the record is not known
 //! index entry that names no batch             damage of the index, not of the log
 //! part of a batch, or zeros, at the very end  in the last segment: an append in progress, or the torn end of a crash,
 //!                                             which recovery cuts off: a note. In another segment: damage
@@ -24,6 +25,7 @@ mod batches;
 mod context;
 mod find;
 mod follow;
+mod groups;
 mod indexes;
 mod json;
 mod log;

@@ -8,9 +8,20 @@ use yak_record::{BatchHeader, RecordRef};
 
 use super::args::DumpLogArgs;
 use super::context::Place;
+use super::groups::GroupRecord;
 use super::json::Object;
 use super::small::{Aborted, ProducerEntry};
 use super::{json, text};
+
+/// What is printed of a record besides its sizes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Contents<'a> {
+    None,
+    /// Key and value as they are.
+    Bytes,
+    /// What they say of a group.
+    Group(&'a GroupRecord),
+}
 
 /// Prints to stdout.
 #[derive(Debug)]
@@ -70,8 +81,13 @@ impl<W: Write> Printer<W> {
         path: &Path,
         header: &BatchHeader,
         record: &RecordRef<'_>,
+        group: Option<&GroupRecord>,
     ) -> Result<(), OutputError> {
-        let contents = self.contents;
+        let contents = match group {
+            Some(group) => Contents::Group(group),
+            None if self.contents => Contents::Bytes,
+            None => Contents::None,
+        };
         if self.json {
             return self.object(path, "record", |object| json::record(object, header, record, contents));
         }

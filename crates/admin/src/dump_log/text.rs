@@ -1,11 +1,14 @@
 //! Kafka's text, as `DumpLogSegments` prints it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write as _;
 
 use yak_cli::text::push_visible;
 use yak_record::{BatchHeader, RecordRef};
 
+use super::groups::GroupRecord;
+use super::printer::Contents;
 use super::small::ProducerEntry;
 
 /// Writing into memory does not fail.
@@ -38,12 +41,12 @@ pub(super) fn batch(out: &mut Vec<u8>, position: u64, header: &BatchHeader, vali
     put!(out, " compresscodec: {} crc: {} isvalid: {valid}\n", attributes.compression(), header.crc);
 }
 
-/// One record; keys and values are shown as text, which they may not be.
+/// One record; keys and values are shown as text, which they may not be, or as what they say of a group.
 pub(super) fn record(
     out: &mut Vec<u8>,
     header: &BatchHeader,
     record: &RecordRef<'_>,
-    (contents, terminal): (bool, bool),
+    (contents, terminal): (Contents<'_>, bool),
 ) {
     let len = |field: Option<&[u8]>| field.map_or_else(|| "-1".to_owned(), |bytes| bytes.len().to_string());
     put!(out, "| offset: {} {}: {}", record.offset, header.attributes.timestamp_type(), record.timestamp);
@@ -59,15 +62,38 @@ pub(super) fn record(
     out.push(b']');
     if header.attributes.is_control() {
         control(out, record);
-    } else if contents {
-        for (name, field) in [("key", record.key), ("payload", record.value)] {
+    } else {
+        let (key, payload) = shown(record, contents);
+        for (name, field) in [("key", key), ("payload", payload)] {
             if let Some(bytes) = field {
                 put!(out, " {name}: ");
-                push(out, bytes, terminal);
+                push(out, &bytes, terminal);
             }
         }
     }
     out.push(b'\n');
+}
+
+/// Bytes, if there are any.
+type Shown<'a> = Option<Cow<'a, [u8]>>;
+
+/// What stands for key and value.
+fn shown<'a>(record: &RecordRef<'a>, contents: Contents<'a>) -> (Shown<'a>, Shown<'a>) {
+    let instead = |text: String| (Some(Cow::Owned(text.into_bytes())), None);
+    match contents {
+        Contents::None => (None, None),
+        Contents::Bytes => (record.key.map(Cow::Borrowed), record.value.map(Cow::Borrowed)),
+        Contents::Group(GroupRecord::Decoded { key, value }) => {
+            let value = value.as_deref().unwrap_or(b"<DELETE>");
+            (Some(Cow::Borrowed(key)), Some(Cow::Borrowed(value)))
+        }
+        Contents::Group(GroupRecord::Unknown(number)) => {
+            instead(format!("Unknown record type {number} at offset {}, skipping.", record.offset))
+        }
+        Contents::Group(GroupRecord::Malformed(problem)) => {
+            instead(format!("Error at offset {}, skipping. {problem}", record.offset))
+        }
+    }
 }
 
 /// The end of a transaction: int16 version, int16 type; value int16 version, int32 coordinator epoch.

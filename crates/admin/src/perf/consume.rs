@@ -38,7 +38,7 @@ pub(super) async fn run(args: ConsumeArgs, session: &Session) -> Result<Exit, Fa
     // Connecting and looking up is what Kafka calls the rebalance.
     let joined = start.elapsed();
     let (read, last) = read(&mut consumer, &args, session).await?;
-    consumer.close();
+    consumer.close().await?;
     let total = last.map_or(start.elapsed(), |last| last - start);
     report(&args, read, (began, total, joined))?;
     if read.records >= args.measure.num_records {

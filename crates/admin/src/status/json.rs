@@ -4,7 +4,7 @@ use serde::Serialize;
 use yak_model::BrokerId;
 use yak_model::api::{ClientRole, ElectionStatus, PartitionPosition};
 
-use super::overview::{BrokerView, ClientView, Overview, PartitionView};
+use super::overview::{BrokerView, ClientView, GroupSummary, Overview, PartitionView};
 
 /// One line, newline included.
 pub(super) fn line(overview: &Overview) -> String {
@@ -20,6 +20,7 @@ struct Status<'a> {
     brokers: Vec<Broker<'a>>,
     partitions: Vec<Partition<'a>>,
     clients: Vec<Client<'a>>,
+    groups: Vec<Group<'a>>,
     elections: Vec<Election<'a>>,
 }
 
@@ -131,6 +132,16 @@ struct Position<'a> {
 }
 
 #[derive(Serialize)]
+struct Group<'a> {
+    group: &'a str,
+    kind: &'static str,
+    state: &'static str,
+    members: usize,
+    coordinator: Option<i32>,
+    lag: u64,
+}
+
+#[derive(Serialize)]
 struct Election<'a> {
     time: i64,
     topic: &'a str,
@@ -158,6 +169,7 @@ impl<'a> Status<'a> {
             brokers: overview.brokers.iter().map(Broker::new).collect(),
             partitions: overview.partitions.iter().map(Partition::new).collect(),
             clients: overview.clients.iter().map(Client::new).collect(),
+            groups: overview.groups.iter().map(Group::new).collect(),
             elections: overview.elections.iter().map(Election::new).collect(),
         }
     }
@@ -242,6 +254,19 @@ impl<'a> Client<'a> {
             group: status.group.as_deref(),
             topics: status.topics.iter().map(yak_model::TopicName::as_str).collect(),
             counted: (!view.is_hearsay).then(counted),
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(group: &'a GroupSummary) -> Self {
+        Self {
+            group: &group.group,
+            kind: group.kind.name(),
+            state: group.state.name(),
+            members: group.members,
+            coordinator: group.coordinator.map(BrokerId::get),
+            lag: group.lag,
         }
     }
 }

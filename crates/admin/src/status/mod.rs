@@ -2,6 +2,7 @@
 //! answer is put together; whoever does not answer is shown as such.
 
 mod gather;
+mod groups;
 mod json;
 mod overview;
 mod screen;
@@ -13,9 +14,19 @@ use std::time::Duration;
 use clap::Parser;
 use overview::Overview;
 use yak_cli::{ConnectionArgs, Exit, Failure, Output, OutputArgs, Session, Tool};
-use yak_client::{Admin, Cluster};
+use yak_client::{Admin, ClientError, Cluster};
+use yak_model::api::ClientStatus;
 
 use crate::watch::{self, Screen, parse_seconds};
+
+/// What is registered at every broker that answers.
+///
+/// # Errors
+/// When nobody answers at all.
+pub(crate) async fn clients(admin: &Admin) -> Result<Vec<ClientStatus>, ClientError> {
+    let overview = Overview::new(gather::gather(admin).await?);
+    Ok(overview.clients.into_iter().filter(|client| !client.is_hearsay).map(|client| client.status).collect())
+}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +35,7 @@ Examples:
   yak-status --watch 5
   yak-status --json | jq .partitions";
 
-/// Shows the cluster on one screen: zookeeper, brokers, partitions, producers, consumers, elections.
+/// Shows the cluster on one screen: zookeeper, brokers, partitions, producers, consumers, groups, elections.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "yak-status", version, after_help = EXAMPLES)]
 pub struct StatusArgs {
@@ -56,7 +67,8 @@ impl Tool for StatusArgs {
         let admin = Admin::new(&cluster);
         let (admin, console, json) = (&admin, &session.console, self.output.json);
         let screen = || async move {
-            let overview = Overview::new(gather::gather(admin).await?);
+            let mut overview = Overview::new(gather::gather(admin).await?);
+            overview.groups = groups::summaries(admin).await;
             let text = if json { json::line(&overview) } else { screen::render(&overview, console.style()) };
             Ok(Screen { text, failures: Vec::new() })
         };

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use yak_model::api::{
-    BrokerMetadata, ClientPresence, ClientStatus, ElectionStatus, PartitionStatus, ReplicaStatus,
-    SessionReport, StatusReply, ZookeeperReport,
+    BrokerMetadata, ClientPresence, ClientStatus, ElectionStatus, GroupKind, GroupState, PartitionStatus,
+    ReplicaStatus, SessionReport, StatusReply, ZookeeperReport,
 };
 use yak_model::{BrokerEpoch, BrokerId, ClusterId, MetadataIndex, Offset, PartitionIndex, TopicName};
 
@@ -33,8 +33,22 @@ pub(super) struct Overview {
     pub(super) partitions: Vec<PartitionView>,
     /// By broker.
     pub(super) clients: Vec<ClientView>,
+    /// By name.
+    pub(super) groups: Vec<GroupSummary>,
     /// Newest last.
     pub(super) elections: Vec<ElectionStatus>,
+}
+
+/// A group in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct GroupSummary {
+    pub(super) group: String,
+    pub(super) kind: GroupKind,
+    pub(super) state: GroupState,
+    pub(super) members: usize,
+    pub(super) coordinator: Option<BrokerId>,
+    /// Records that it has not acknowledged.
+    pub(super) lag: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +129,7 @@ impl Overview {
             brokers: brokers(&newest, &replies, report),
             partitions: partitions(&newest, &replies),
             clients: clients(&replies, report),
+            groups: Vec::new(),
             elections: elections(&replies, report),
             zookeeper: ZookeeperView {
                 address,

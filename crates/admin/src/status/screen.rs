@@ -10,7 +10,7 @@ use yak_model::BrokerId;
 use yak_model::Offset;
 use yak_model::api::{ClientRole, ClientStatus, ElectionStatus, PartitionPosition};
 
-use super::overview::{BrokerView, ClientView, Overview, PartitionView};
+use super::overview::{BrokerView, ClientView, GroupSummary, Overview, PartitionView};
 
 /// Elections that are shown, the newest last.
 const ELECTIONS_SHOWN: usize = 5;
@@ -34,6 +34,9 @@ pub(super) fn render(overview: &Overview, style: Style) -> String {
         if !table.is_empty() {
             section(&mut out, &table.render(style));
         }
+    }
+    if !overview.groups.is_empty() {
+        section(&mut out, &groups(&overview.groups).render(style));
     }
     if !overview.elections.is_empty() {
         section(&mut out, &elections(&overview.elections).render(style));
@@ -240,6 +243,28 @@ fn positions(status: &ClientStatus, offset: impl Fn(&PartitionPosition) -> Offse
         shown.push(format!("and {more} more"));
     }
     shown.join(" ")
+}
+
+fn groups(groups: &[GroupSummary]) -> Table {
+    let mut table = Table::new(&[
+        ("GROUP", Column::Shrinks),
+        ("TYPE", Column::Left),
+        ("STATE", Column::Left),
+        ("ON", Column::Right),
+        ("MEMBERS", Column::Right),
+        ("LAG", Column::Right),
+    ]);
+    for group in groups {
+        table.row([
+            group.group.as_str().into(),
+            group.kind.name().into(),
+            group.state.name().into(),
+            group.coordinator.map_or_else(dash, |broker| broker.to_string()).into(),
+            group.members.to_string().into(),
+            count(group.lag).into(),
+        ]);
+    }
+    table
 }
 
 fn elections(elections: &[ElectionStatus]) -> Table {

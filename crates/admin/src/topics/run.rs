@@ -167,15 +167,13 @@ impl Tool {
             let reply = self.admin.create_partitions(&request).await?;
             self.session.console.note(&format!("topic '{}' has {} partitions now", reply.topic, reply.total));
         }
-        let set = what.config.iter().map(|(key, value)| (key, Some(value.clone())));
-        let unset = what.delete_config.iter().map(|key| (key, None));
-        let alterations: Vec<_> =
-            set.chain(unset).map(|(key, value)| ConfigAlteration { key: key.clone(), value }).collect();
+        let set = what.config.iter().map(|(key, value)| ConfigAlteration::set(key, value));
+        let alterations: Vec<_> = set.chain(what.delete_config.iter().map(ConfigAlteration::unset)).collect();
         if alterations.is_empty() {
             return Ok(());
         }
         let resources = vec![(ConfigResource::Topic(topic.clone()), alterations)];
-        let reply = self.admin.alter_configs(&AlterConfigs { resources, validate_only: false }).await?;
+        let reply = self.admin.alter_configs(&AlterConfigs { resources, ..AlterConfigs::default() }).await?;
         for altered in reply.resources {
             altered.result.map_err(|refused| Failure::rejected(&refused))?;
         }
@@ -203,7 +201,7 @@ impl Tool {
         if wanted.is_empty() {
             return Ok(exit);
         }
-        let request = DeleteTopics { topics: wanted, timeout_ms: self.timeout_ms };
+        let request = DeleteTopics { topics: wanted, timeout_ms: self.timeout_ms, ..DeleteTopics::default() };
         for result in self.admin.delete_topics(&request).await?.topics {
             match result {
                 Ok(topic) => self.session.console.note(&format!("deleted topic '{topic}'")),

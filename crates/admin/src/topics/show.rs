@@ -86,8 +86,8 @@ fn description(topic: TopicMetadata, entries: &[ConfigEntry]) -> Description {
     let set = entries.iter().filter(|entry| entry.source != ConfigSource::Default);
     Description {
         topic,
-        configs: set.map(|entry| (entry.key.clone(), entry.value.clone())).collect(),
-        min_in_sync_replicas: minimum.and_then(|entry| entry.value.parse().ok()).unwrap_or(1),
+        configs: set.map(|entry| (entry.key.clone(), entry.value.clone().unwrap_or_default())).collect(),
+        min_in_sync_replicas: minimum.and_then(|entry| entry.value.as_deref()?.parse().ok()).unwrap_or(1),
     }
 }
 
@@ -118,15 +118,19 @@ async fn topics(
 #[cfg(test)]
 mod tests {
     use yak_model::TopicId;
+    use yak_model::api::ConfigType;
 
     use super::*;
 
     fn entry(key: &str, value: &str, source: ConfigSource) -> ConfigEntry {
         ConfigEntry {
             key: key.to_owned(),
-            value: value.to_owned(),
+            value: Some(value.to_owned()),
             source,
+            config_type: ConfigType::Int,
             read_only: false,
+            sensitive: false,
+            synonyms: Vec::new(),
             documentation: "".into(),
         }
     }

@@ -1,6 +1,7 @@
 //! Logs that are whole, damaged in every way, or being written, and what the dump says of them.
 
 mod damage;
+mod groups;
 mod output;
 mod small_files;
 

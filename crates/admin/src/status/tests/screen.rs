@@ -65,3 +65,21 @@ fn numbers_that_nobody_tells_are_question_marks() {
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words[5..11], ["?", "?", "?", "1:?", "2:?", "3:?"], "{line}");
 }
+
+#[test]
+fn groups_are_a_line_each() {
+    use yak_model::api::{GroupKind, GroupState};
+    let mut overview = overview();
+    overview.groups = vec![crate::status::overview::GroupSummary {
+        group: "billing".to_owned(),
+        kind: GroupKind::Consumer,
+        state: GroupState::Stable,
+        members: 3,
+        coordinator: Some(2.into()),
+        lag: 1_204,
+    }];
+    let shown = render(&overview, Style { width: Some(80), color: false });
+    let table = "GROUP    TYPE      STATE   ON  MEMBERS    LAG\n\
+                 billing  consumer  Stable   2        3  1,204\n";
+    assert!(shown.contains(table), "{shown}");
+}
