@@ -149,12 +149,13 @@ fn too_few_file_descriptors_refuse_what_needs_them_and_lose_nothing() {
     let mut socket = broker.connect();
     fill(&mut socket, &["t"]);
     let mut turned_away = 0;
-    let idle: Vec<Socket> = (0..100).map(|_| broker.connect()).collect();
+    // (How many descriptors a broker needs for itself depends on the processors of the machine.)
+    let idle: Vec<Socket> = (0..150).map(|_| broker.connect()).collect();
     for mut connection in idle {
         turned_away +=
             u32::from(connection.ask_or_turned_away(r#"{"op":"list_offsets","topic":"t","partition":0}"#));
     }
-    assert!(turned_away > 20, "{turned_away} of 100 were turned away");
+    assert!(turned_away > 30, "{turned_away} of 150 were turned away");
     serves(&mut socket, "t");
     // More partitions than descriptors: whatever becomes of them, the others live, also after a crash.
     socket.send(r#"{"op":"create_topics","topics":[{"name":"wide","partitions":300}]}"#);

@@ -1,4 +1,4 @@
-//! `scripts/cluster.sh` and `scripts/demo.sh`, run as a person runs them.
+//! `scripts/cluster.sh`, `scripts/demo.sh` and `scripts/demo-groups.sh`, run as a person runs them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,36 @@ fn script(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env("YAK_BIN", binary("yak-broker").parent().expect("a program lies in a directory"));
     command
+}
+
+// --- the demonstration of groups ---
+
+/// Runs it short. Nothing may be left in `TMPDIR`.
+fn demonstrate_groups(flags: &[&str]) -> String {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let short = ["--minutes", "0.25", "--records", "5000"];
+    let mut command = script("demo-groups.sh");
+    let finished = Running::spawn(command.args(short).args(flags).env("TMPDIR", directory.path())).finish();
+    let left: Vec<_> = std::fs::read_dir(directory.path()).expect("it is there").collect();
+    assert!(left.is_empty(), "{left:?} was left behind");
+    let text = finished.text();
+    assert_eq!(finished.code, Some(0), "{text}\n{}", finished.stderr);
+    text
+}
+
+#[test]
+fn groups_under_fire_print_every_record() {
+    let _turn = turn();
+    let text = demonstrate_groups(&["--kills", "1"]);
+    assert!(text.contains("kill -9 of broker"), "{text}");
+    assert!(text.contains("Every record was printed at least once, in order"), "{text}");
+}
+
+#[test]
+fn groups_in_peace_print_every_record_once() {
+    let _turn = turn();
+    let text = demonstrate_groups(&["--calm"]);
+    assert!(text.contains("Every record was printed exactly once, in order"), "{text}");
 }
 
 // --- the demonstration ---

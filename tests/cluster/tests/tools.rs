@@ -117,8 +117,8 @@ fn an_advertised_address_that_does_not_resolve_is_told_with_both_addresses() {
     let finished =
         run_with_input("yak-producer", &["--topic", "t", "--bootstrap-server", listens], b"line\n");
     let expected = format!(
-        "error: connected to {listens}, but the cluster advertises broker 1 as \"no.such.host.invalid:9092\", which \
-         does not resolve from here"
+        "error: connected to {listens}, which says that broker 1 is at \"no.such.host.invalid:9092\", but that does \
+         not resolve from here"
     );
     assert_eq!((finished.code, finished.first_error()), (Some(1), expected.as_str()), "{}", finished.stderr);
     let hint = "  hint: set advertised.listeners on broker 1 to an address this machine can reach";

@@ -45,7 +45,9 @@ impl Node {
         }
     }
 
-    fn address(self) -> Ipv4Addr {
+    /// Its address in the network of all.
+    #[must_use]
+    pub fn address(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, 0, self.number())
     }
 
@@ -122,7 +124,7 @@ impl Network {
         std::thread::scope(|scope| {
             let test = scope.spawn(|| {
                 let network = Self::create(brokers)?;
-                network.enter()?;
+                network.enter(Node::Clients)?;
                 test(network);
                 Ok(())
             });
@@ -130,20 +132,32 @@ impl Network {
         })
     }
 
+    /// Does something where a process of the cluster runs.
+    ///
+    /// # Errors
+    /// Why this machine cannot.
+    pub fn inside<T: Send>(&self, node: Node, act: impl FnOnce() -> T + Send) -> Result<T, String> {
+        std::thread::scope(|scope| {
+            let acting = scope.spawn(|| self.enter(node).map(|()| act()));
+            acting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Takes the calling thread there.
     #[cfg(target_os = "linux")]
-    fn enter(&self) -> Result<(), String> {
+    fn enter(&self, node: Node) -> Result<(), String> {
         use std::os::fd::AsFd;
 
         use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-        let path = format!("/run/netns/{}", self.name(Node::Clients));
+        let path = format!("/run/netns/{}", self.name(node));
         let namespace = std::fs::File::open(&path).map_err(|e| format!("{path}: {e}"))?;
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
             .map_err(|e| format!("{path}: {e}"))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn enter(&self) -> Result<(), String> {
+    fn enter(&self, _node: Node) -> Result<(), String> {
         Err("network namespaces are Linux's".to_owned())
     }
 
@@ -151,10 +165,33 @@ impl Network {
     #[must_use]
     pub fn sites(&self) -> Vec<Site> {
         let nodes = self.nodes.iter().filter(|node| **node != Node::Clients);
-        let words = |name: String| ["ip", "netns", "exec", &name].map(str::to_owned).to_vec();
-        nodes
-            .map(|node| Site { address: IpAddr::V4(node.address()), prefix: words(self.name(*node)) })
-            .collect()
+        nodes.map(|node| self.site(*node, node.address())).collect()
+    }
+
+    /// Where a process runs, listening on an address of its choice.
+    #[must_use]
+    pub fn site(&self, node: Node, address: impl Into<IpAddr>) -> Site {
+        let prefix = ["ip", "netns", "exec", &self.name(node)].map(str::to_owned).to_vec();
+        Site { address: address.into(), prefix }
+    }
+
+    /// Gives a node a second address, in a network where everybody's last number stays the same.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub fn second_address(&self, node: Node) -> Result<Ipv4Addr, String> {
+        let address = Ipv4Addr::new(10, 77, 1, node.number());
+        self.ip(node, &["addr", "add", &format!("{address}/24"), "dev", node.device()])?;
+        Ok(address)
+    }
+
+    /// Gives a node a way to everybody else in the world, by the clients.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub fn default_route(&self, node: Node) -> Result<(), String> {
+        let clients = Node::Clients.address().to_string();
+        self.ip(node, &["route", "add", "default", "via", &clients])
     }
 
     /// What `from` sends to `to` does not arrive any more.

@@ -1,42 +1,18 @@
 //! The foreign readers: kafka-python, and Apache Kafka's `DumpLogSegments`.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Partition, Record};
-
-const ORACLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/oracle");
-
-/// Where a foreign reader was put: by the environment, or by `scripts/interop-setup.sh` below the build directory.
-/// `None` skips the test; it says so, and fails if nothing may be skipped.
-fn find(variable: &str, below_interop: &str) -> Option<PathBuf> {
-    let path = env::var_os(variable).map(PathBuf::from).or_else(|| {
-        let test = env::current_exe().ok()?;
-        let interop =
-            test.ancestors().map(|directory| directory.join("interop")).find(|path| path.is_dir())?;
-        Some(interop.join(below_interop))
-    });
-    if let Some(path) = path.filter(|path| path.exists()) {
-        return Some(path);
-    }
-    let reason =
-        format!("{below_interop} is missing, and {variable} names nothing: run scripts/interop-setup.sh");
-    let required = env::var_os("YAK_REQUIRE_ALL").is_some_and(|value| value == "1");
-    assert!(!required, "{reason}");
-    eprintln!("SKIPPED: {reason}");
-    None
-}
+use crate::setup::ORACLE;
+use crate::{Partition, Record, Setup, bytes};
 
 /// kafka-python's record reader.
 #[derive(Clone, Debug)]
-pub struct Python(PathBuf);
+pub struct Python(Setup);
 
 /// What kafka-python says of a segment, line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +27,14 @@ impl Python {
     /// The reader, if it is there.
     #[must_use]
     pub fn find() -> Option<Self> {
-        find("YAK_INTEROP_PYTHON", "python/bin/python").map(Self)
+        Setup::find().map(Self)
     }
 
     /// Reads segments, one after the other.
     #[must_use]
     pub fn read(&self, segments: &[PathBuf]) -> Vec<PythonLine> {
         let script = Path::new(ORACLE).join("read_segments.py");
-        let dump = run(Command::new(&self.0).arg(script).args(segments));
+        let dump = run(self.0.python().arg(script).args(segments));
         assert_eq!(dump.code, Some(0), "{}", dump.stderr);
         dump.stdout.lines().map(|line| python_line(line).unwrap_or_else(|| panic!("{line}"))).collect()
     }
@@ -69,13 +45,13 @@ fn python_line(line: &str) -> Option<PythonLine> {
     if let Some(problem) = line["problem"].as_str() {
         return Some(PythonLine::Problem(problem.to_owned()));
     }
-    let header = |pair: &Value| Some((pair[0].as_str()?.to_owned(), bytes(&pair[1])));
+    let header = |pair: &Value| Some((pair[0].as_str()?.to_owned(), bytes::decode(&pair[1])));
     Some(PythonLine::Record(Box::new(Record {
         offset: line["offset"].as_i64()?,
         timestamp: line["timestamp"].as_i64()?,
         log_append_time: line["log_append_time"].as_bool()?,
-        key: bytes(&line["key"]),
-        value: bytes(&line["value"]),
+        key: bytes::decode(&line["key"]),
+        value: bytes::decode(&line["value"]),
         headers: line["headers"].as_array()?.iter().map(header).collect::<Option<_>>()?,
         leader_epoch: number(&line["leader_epoch"])?,
         producer_id: line["producer_id"].as_i64()?,
@@ -86,17 +62,13 @@ fn python_line(line: &str) -> Option<PythonLine> {
     })))
 }
 
-fn bytes(value: &Value) -> Option<Vec<u8>> {
-    value.as_str().map(|text| STANDARD.decode(text).expect("the script writes base64"))
-}
-
 fn number<T: TryFrom<i64>>(value: &Value) -> Option<T> {
     T::try_from(value.as_i64()?).ok()
 }
 
 /// Apache Kafka's dump tool. It exits 0 on damage: what counts is what it prints.
 #[derive(Clone, Debug)]
-pub struct KafkaDump(PathBuf);
+pub struct KafkaDump(Setup);
 
 /// What a program printed.
 #[derive(Clone, Debug)]
@@ -128,22 +100,15 @@ impl KafkaDump {
     /// The tool, if it is there.
     #[must_use]
     pub fn find() -> Option<Self> {
-        find("YAK_INTEROP_KAFKA_LIB", "kafka/lib").map(Self)
+        Setup::find().map(Self)
     }
 
     /// Dumps files.
     #[must_use]
     pub fn dump(&self, flags: &[&str], files: &[PathBuf]) -> Dump {
         let names: Vec<_> = files.iter().map(|path| path.display().to_string()).collect();
-        let log4j = format!("-Dlog4j2.configurationFile={ORACLE}/log4j2.xml");
-        let mut java = Command::new("java");
-        java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", &log4j])
-            .args(["-Dsun.stdout.encoding=UTF-8", "-Dstdout.encoding=UTF-8"])
-            .arg("-cp")
-            .arg(self.0.join("*"))
-            .arg("org.apache.kafka.tools.DumpLogSegments")
-            .args(flags)
-            .args(["--files", &names.join(",")]);
+        let mut java = self.0.java("kafka");
+        java.arg("org.apache.kafka.tools.DumpLogSegments").args(flags).args(["--files", &names.join(",")]);
         run(&mut java)
     }
 }

@@ -1,9 +1,13 @@
 //! Partitions of every kind, written through `yak-log`, and what was written to them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use yak_log::{Background, DirectoryOptions, FlushMode, Log, LogConfig, LogDirectory, NewLog, RealDir};
+use yak_log::{
+    Background, CompactionConfig, DirectoryOptions, FlushMode, Log, LogConfig, LogDirectory, NewLog,
+    OnDamage, RealDir, RetentionClock,
+};
 use yak_model::{
     BrokerId, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId,
     Sequence, TimestampMs, TopicId, TopicPartition, Uuid,
@@ -123,15 +127,7 @@ const KINDS: [Kind; 8] = [
 #[must_use]
 pub fn write_logs(root: &Path) -> Vec<Partition> {
     let dir = Arc::new(RealDir::create(root.join("broker-1")).expect("the directory can be made"));
-    let options = DirectoryOptions {
-        broker_id: BrokerId::new(1),
-        cluster_id: Some(ClusterId::new(Uuid::from_random([1; 16]))),
-        new_directory_id: DirectoryId::new(Uuid::from_random([2; 16])),
-        reserve_bytes: 0,
-        now: TimestampMs::new(START),
-        background: Background::Thread,
-    };
-    let directory = LogDirectory::open(dir, options).expect("a new directory opens");
+    let directory = LogDirectory::open(dir, options()).expect("a new directory opens");
     let new: Vec<_> = (3..).zip(KINDS).map(|(number, kind)| new_log(number, kind)).collect();
     let mut logs = directory.create_logs(&new).expect("the disk has room");
     let partitions = KINDS.iter().zip(&mut logs).map(|(kind, log)| {
@@ -141,6 +137,58 @@ pub fn write_logs(root: &Path) -> Vec<Partition> {
     let partitions = partitions.collect();
     directory.close(logs, None).expect("everything can be written");
     partitions
+}
+
+/// Compacts what [`write_logs`] wrote below `root`. What is left of the records comes back.
+#[must_use]
+pub fn compact_logs(root: &Path, written: &[Partition]) -> Vec<Partition> {
+    let dir = Arc::new(RealDir::create(root.join("broker-1")).expect("the directory is there"));
+    let directory = LogDirectory::open(dir, options()).expect("it opens");
+    let mut logs = Vec::new();
+    let mut left = Vec::new();
+    for ((number, kind), partition) in (3..).zip(KINDS).zip(written) {
+        let NewLog { partition: id, topic_id, config } = new_log(number, kind);
+        let compaction = CompactionConfig {
+            delete_retention_ms: 86_400_000,
+            min_lag_ms: 0,
+            max_lag_ms: i64::MAX,
+            min_dirty_ratio: 0.0,
+        };
+        let config = LogConfig { compaction: Some(compaction), file_delete_delay_ms: 0, ..config };
+        let (mut log, _) = directory.open_log(&id, topic_id, config, OnDamage::Refuse).expect("it opens");
+        let clock = RetentionClock::steady(TimestampMs::new(START + 1_000_000));
+        let compaction = log.compaction(&clock, log.end()).expect("the disk works");
+        let mut compaction = compaction.expect("all of it is dirty");
+        compaction.read_keys(1_000_000).expect("it is whole");
+        while let Some(rewritten) = compaction.rewrite_next().expect("it is whole") {
+            assert!(log.swap_in(rewritten).expect("the disk works"));
+        }
+        let up_to = log.compacted(compaction).up_to.get();
+        let mut last = BTreeMap::new();
+        for record in partition.records.iter().filter(|record| record.offset < up_to) {
+            last.insert(record.key.clone(), record.offset);
+        }
+        let stays = |record: &&Record| {
+            record.offset >= up_to || (record.key.is_some() && last[&record.key] == record.offset)
+        };
+        let records: Vec<Record> = partition.records.iter().filter(stays).cloned().collect();
+        assert!(records.len() < partition.records.len() / 2, "{}: {}", partition.name(), records.len());
+        left.push(Partition { records, ..partition.clone() });
+        logs.push(log);
+    }
+    directory.close(logs, None).expect("everything can be written");
+    left
+}
+
+fn options() -> DirectoryOptions {
+    DirectoryOptions {
+        broker_id: BrokerId::new(1),
+        cluster_id: Some(ClusterId::new(Uuid::from_random([1; 16]))),
+        new_directory_id: DirectoryId::new(Uuid::from_random([2; 16])),
+        reserve_bytes: 0,
+        now: TimestampMs::new(START),
+        background: Background::Thread,
+    }
 }
 
 fn new_log(number: u8, kind: Kind) -> NewLog {

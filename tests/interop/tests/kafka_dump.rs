@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::tempdir;
-use yak_test_interop::{Damaged, Dump, KafkaDump, Partition, Record, write_logs};
+use yak_test_interop::{Damaged, Dump, KafkaDump, Partition, Record, compact_logs, write_logs};
 use yak_testkit::binary;
 
 const DEEP: &[&str] = &["--deep-iteration", "--print-data-log"];
@@ -47,6 +47,43 @@ fn record_line(record: &Record) -> String {
 fn files(partitions: &[Partition], extensions: &[&str]) -> Vec<PathBuf> {
     let of = |partition: &Partition| extensions.iter().flat_map(|e| partition.files(e)).collect::<Vec<_>>();
     partitions.iter().flat_map(of).collect()
+}
+
+#[test]
+#[ignore = "needs scripts/interop-setup.sh"]
+fn kafka_reads_what_compaction_left() {
+    let Some(kafka) = KafkaDump::find() else { return };
+    let root = tempdir().unwrap();
+    let partitions = compact_logs(root.path(), &write_logs(root.path()));
+    let dump = kafka.dump(DEEP, &files(&partitions, &["log"]));
+    assert_eq!(dump.code, Some(0), "{}", dump.stderr);
+    // With `--deep-iteration` the tool says of every record that is gone that it is; that is no complaint here.
+    let said: Vec<_> =
+        dump.complaints().into_iter().filter(|line| !line.contains(" is followed by ")).collect();
+    assert_eq!(said, Vec::<&str>::new());
+    let left = partitions.iter().flat_map(|partition| &partition.records);
+    let records = dump.stdout.lines().filter(|line| line.starts_with("| "));
+    let without_sequence = |line: &str| {
+        let (before, after) = line.split_once(" sequence: ").expect("every line has one");
+        format!("{before} {}", after.split_once(' ').expect("and something behind it").1)
+    };
+    assert!(records.map(without_sequence).eq(left.map(|record| without_sequence(&record_line(record)))));
+    assert!(dump.stdout.contains(" deleteHorizonMs: OptionalLong["), "tombstones have their time");
+    assert!(dump.stdout.contains(" count: 0 "), "what is gone is an empty batch");
+    let mut next = 0;
+    for line in dump.stdout.lines().filter(|line| line.starts_with("baseOffset: ")) {
+        let number = |name: &str| -> i64 {
+            let (_, after) = line.split_once(&format!("{name}: ")).expect(line);
+            after.split(' ').next().and_then(|number| number.parse().ok()).expect(line)
+        };
+        assert!(line.ends_with("isvalid: true"), "{line}");
+        assert!([0, next].contains(&number("baseOffset")), "{line} where {next} belongs");
+        next = number("lastOffset") + 1;
+    }
+    let indexes = kafka.dump(&["--index-sanity-check"], &files(&partitions, &["index", "timeindex"]));
+    assert_eq!((indexes.code, indexes.complaints()), (Some(0), Vec::new()), "{}", indexes.stdout);
+    let ours = yak_dump(&["--allow-gaps"], &files(&partitions, &["log", "index", "timeindex", "snapshot"]));
+    assert_eq!((ours.code, ours.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

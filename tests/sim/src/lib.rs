@@ -11,16 +11,20 @@
 //! The machines and the log are the product's; what is here is the shell around them, in virtual time. Faults are drawn
 //! from the seed; they stop, and then the cluster must come to rest: every replica in every ISR, what was produced
 //! answered, logs the same. The same seed gives the same trace.
+//!
+//! Consumer groups have a simulation of their own, [`groups`]: a coordinator, a log, members.
 
 pub mod broker;
 pub mod client;
 /// The broker's own adapter, compiled in here: what of it the simulation needs is built without the rest of the broker.
 #[path = "../../../crates/broker/src/partitions/log.rs"]
 pub mod disk_log;
+pub mod groups;
 pub mod message;
 pub mod nemesis;
 pub mod net;
 pub mod oracle;
+mod outcome;
 pub mod sim;
 pub mod stage;
 pub mod trace;
@@ -28,4 +32,5 @@ pub mod watched;
 pub mod zookeeper;
 
 pub(crate) use broker::wall as broker_wall;
-pub use sim::{Outcome, Sim, run_seed};
+pub use outcome::{Outcome, Tally};
+pub use sim::{Sim, run_seed};

@@ -16,6 +16,7 @@ use crate::message::Key;
 use crate::nemesis::Nemesis;
 use crate::net::{Event, Node, World};
 use crate::oracle::{Oracle, Totals};
+use crate::outcome::Outcome;
 use crate::zookeeper::Zookeeper;
 
 /// A cluster and its clients.
@@ -31,21 +32,6 @@ pub struct Sim {
     pub clients: Vec<Client>,
     /// Who breaks things.
     pub nemesis: Nemesis,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Its seed.
-    pub seed: u64,
-    /// What was violated.
-    pub violations: Vec<String>,
-    /// What happened last.
-    pub trace: String,
-    /// Sum and length of the whole trace.
-    pub sum: (u64, u64),
-    /// Totals.
-    pub totals: Totals,
 }
 
 impl Sim {

@@ -6,13 +6,14 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::{Socket, binary, signal, wait_for};
+use crate::{KafkaSocket, Site, Socket, binary, signal, wait_for};
 
 /// How to start a broker.
 #[derive(Clone, Debug)]
 pub struct BrokerBuilder {
     data: PathBuf,
     args: Vec<String>,
+    site: Site,
     small_disk_kib: Option<u32>,
     open_files: Option<u32>,
 }
@@ -24,6 +25,7 @@ impl BrokerBuilder {
         Self {
             data: data.to_owned(),
             args: vec!["--port".to_owned(), "0".to_owned()],
+            site: Site::default(),
             small_disk_kib: None,
             open_files: None,
         }
@@ -51,6 +53,14 @@ impl BrokerBuilder {
         self
     }
 
+    /// Runs and listens there.
+    #[must_use]
+    pub fn site(mut self, site: Site) -> Self {
+        self.args.extend(["--override".to_owned(), site.listeners()]);
+        self.site = site;
+        self
+    }
+
     /// Puts the data on a file system of its own with so much room, which only the broker sees (a mount
     /// namespace; Linux). It goes with the broker. From outside it is [`Broker::inside`].
     #[must_use]
@@ -73,7 +83,7 @@ impl BrokerBuilder {
             command.args(["-c", &format!("ulimit -n {limit} && exec \"$@\""), "sh"]).arg(program);
             return command;
         }
-        let Some(kib) = self.small_disk_kib else { return Command::new(program) };
+        let Some(kib) = self.small_disk_kib else { return self.site.command("yak-broker") };
         std::fs::create_dir_all(&self.data).unwrap();
         let script = format!("mount -t tmpfs -o size={kib}k tmpfs \"$1\" && shift && exec \"$@\"");
         let mut command = Command::new("unshare");
@@ -174,6 +184,12 @@ impl Broker {
     #[must_use]
     pub fn connect(&self) -> Socket {
         Socket::connect(&self.bootstrap)
+    }
+
+    /// A raw connection to it that speaks Kafka's protocol.
+    #[must_use]
+    pub fn connect_kafka(&self) -> KafkaSocket {
+        KafkaSocket::connect(&self.bootstrap)
     }
 
     /// What it has written to stderr so far, over all its starts with the same data.

@@ -14,6 +14,7 @@
 mod broker;
 mod cluster;
 pub mod examples;
+mod kafka;
 mod node;
 mod ports;
 mod process;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 
 pub use broker::{Broker, BrokerBuilder};
 pub use cluster::{Cluster, ClusterBuilder};
+pub use kafka::KafkaSocket;
 pub use node::Node;
 pub use ports::free_ports;
 pub use process::{Finished, Running, run, run_with_input, signal};
@@ -43,8 +45,9 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub fn binary(name: &str) -> PathBuf {
     let program = std::env::current_exe().expect("a running program has a path");
     let directory = program.parent().expect("a program is in a directory");
-    // Tests are built into <profile>/deps.
-    let profile = directory.ends_with("deps").then(|| directory.parent()).flatten().unwrap_or(directory);
+    // Tests are built into <profile>/deps, examples into <profile>/examples.
+    let below = ["deps", "examples"].iter().any(|name| directory.ends_with(name));
+    let profile = below.then(|| directory.parent()).flatten().unwrap_or(directory);
     let path = profile.join(name).with_extension(std::env::consts::EXE_EXTENSION);
     assert!(
         path.exists(),

@@ -1,6 +1,6 @@
 //! Where the processes of a cluster run.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use crate::binary;
@@ -32,6 +32,6 @@ impl Site {
 
     /// The setting that makes it listen here; `--port` says the port.
     pub(crate) fn listeners(&self) -> String {
-        format!("listeners=PLAINTEXT://{}:0", self.address)
+        format!("listeners=PLAINTEXT://{}", SocketAddr::new(self.address, 0))
     }
 }

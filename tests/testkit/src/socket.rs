@@ -25,6 +25,12 @@ impl Socket {
         Self { stream, reader }
     }
 
+    /// The connection itself, for whoever is to break it while another reads.
+    #[must_use]
+    pub fn handle(&self) -> TcpStream {
+        self.stream.try_clone().unwrap()
+    }
+
     /// Sends bytes as they are.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();

@@ -6,7 +6,7 @@ use anyhow::Result;
 use cargo_metadata::DependencyKind;
 use yak_test_repo::workspace;
 
-/// Each crate and those of ours that it depends on. Layer 1 (log, protocol, core, net) never imports itself.
+/// Each crate and those of ours that it depends on. Layer 1 (log, protocol, kafka, core, net) never imports itself.
 const EDGES: &[(&str, &[&str])] = &[
     // Layer 0: the words and the batches.
     ("yak-model", &[]),
@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // Layer 1: disk, wire, decisions, sockets.
     ("yak-log", &["yak-model", "yak-record"]),
     ("yak-protocol", &["yak-model", "yak-record"]),
+    ("yak-kafka", &["yak-model"]),
     ("yak-core", &["yak-model"]),
     ("yak-net", &[]),
     // Layer 2: the client library, and what its programs share.
@@ -26,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "yak-cli",
             "yak-core",
+            "yak-kafka",
             "yak-log",
             "yak-model",
             "yak-net",
@@ -36,7 +38,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("yak-producer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),
     ("yak-consumer", &["yak-cli", "yak-client", "yak-model", "yak-protocol"]),
-    ("yak-admin", &["yak-cli", "yak-client", "yak-log", "yak-model", "yak-protocol", "yak-record"]),
+    // What a coordinator keeps of groups is in Kafka's format, and yak-dump-log shows it.
+    (
+        "yak-admin",
+        &["yak-cli", "yak-client", "yak-kafka", "yak-log", "yak-model", "yak-protocol", "yak-record"],
+    ),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! The repository tests itself: layers, files, dependencies, configuration, error codes, scripts, README,
 //! and that every requirement's test exists and ran.
 
+mod clients;
 mod config;
 mod dependencies;
 mod error_codes;

@@ -46,7 +46,9 @@ fn every_claim_is_a_row_and_names_something_that_exists() -> Result<()> {
     let functions = test_functions()?;
     let claims = claims()?;
     assert!(!claims.is_empty());
+    let mut seen = BTreeSet::new();
     for Claim { row, shown_by } in claims {
+        assert!(seen.insert((row.clone(), shown_by.clone())), "{row}: {shown_by} is there twice");
         let numbers = row.split_once('-').context("a row is like 000-001")?;
         let digits = |text: &str| text.len() == 3 && text.chars().all(|c| c.is_ascii_digit());
         assert!(digits(numbers.0) && digits(numbers.1), "{row} is not a row");

@@ -234,6 +234,7 @@ impl Broker {
             directory_ids: vec![process.directory.directory_id()],
             host: "sim".to_owned(),
             port: 9092,
+            advertised: false,
             rack: None,
             proof: LogProof { undamaged: undamaged && !failed, page_cache_kept },
         };

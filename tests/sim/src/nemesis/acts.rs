@@ -45,7 +45,7 @@ impl Sim {
         match kind {
             Kind::CreateTopic if topics.len() < 6 => self.create_topic(),
             Kind::DeleteTopic if topics.len() > 2 => {
-                let command = DeleteTopics { topics: vec![topic?], timeout_ms: 0 };
+                let command = DeleteTopics { topics: vec![topic?], ..Default::default() };
                 self.admin(command.into());
             }
             Kind::AddPartitions => {
@@ -60,10 +60,9 @@ impl Sim {
             }
             Kind::MinIsr => {
                 let value = self.world.random.within(1, 4).to_string();
-                let alteration =
-                    ConfigAlteration { key: "min.insync.replicas".to_owned(), value: Some(value) };
+                let alteration = ConfigAlteration::set("min.insync.replicas", value);
                 let resources = vec![(ConfigResource::Topic(topic?), vec![alteration])];
-                self.admin(AlterConfigs { resources, validate_only: false }.into());
+                self.admin(AlterConfigs { resources, ..AlterConfigs::default() }.into());
             }
             _ => return None,
         }

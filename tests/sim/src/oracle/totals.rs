@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::Tally;
+
 /// Totals of a run, or of many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -45,9 +47,8 @@ pub struct Totals {
     pub checked: BTreeMap<&'static str, u64>,
 }
 
-impl Totals {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Self) {
+impl Tally for Totals {
+    fn add(&mut self, other: &Self) {
         for (mine, (_, others)) in self.numbers().into_iter().zip(other.rows()) {
             *mine += others;
         }
@@ -60,17 +61,14 @@ impl Totals {
         }
     }
 
-    /// Whether the run counts: at least 200 records acknowledged, and 5 faults of 3 kinds.
-    #[must_use]
-    pub fn counts(&self) -> bool {
+    /// At least 200 records acknowledged, and 5 faults of 3 kinds.
+    fn counts(&self) -> bool {
         let faults: u64 = self.faults.values().sum();
         self.acknowledged >= 200 && faults >= 5 && self.faults.len() >= 3
     }
 
-    /// The plain numbers, each with its name.
-    #[must_use]
-    pub const fn rows(&self) -> [(&'static str, u64); 16] {
-        [
+    fn rows(&self) -> Vec<(&'static str, u64)> {
+        vec![
             ("records acknowledged by all", self.acknowledged),
             ("records acknowledged by leaders", self.acknowledged_by_leader),
             ("records read", self.read),
@@ -90,6 +88,12 @@ impl Totals {
         ]
     }
 
+    fn kinds(&self) -> Vec<(&'static str, &BTreeMap<&'static str, u64>)> {
+        vec![("fault", &self.faults), ("act", &self.acts), ("check", &self.checked)]
+    }
+}
+
+impl Totals {
     /// The same numbers, in the same order.
     const fn numbers(&mut self) -> [&mut u64; 16] {
         [

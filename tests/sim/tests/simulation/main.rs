@@ -7,5 +7,7 @@
 )]
 
 mod divergence;
+mod groups;
+mod many;
 mod scripts;
 mod seeds;
