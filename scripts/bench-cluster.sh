@@ -3,7 +3,8 @@
 #
 #   scripts/bench-cluster.sh [--only NAME[,NAME]] [--runs N] [--short] [--minutes N] [--keep] [ARGUMENT...]
 #
-# Names: start, kill, stop, shutdown, rolling, zookeeper, saturated, file, idle, partitions; all of them by default,
+# Names: start, kill, stop, shutdown, rolling, zookeeper, saturated, file, idle, partitions, group-first, group-classic,
+# group-streams, group-moved, group-many, group-commits; all of them by default,
 # which takes about half an hour. --short tries everything in two minutes and measures nothing, --minutes says how long
 # the cluster is saturated, further arguments go to the program (target/release/figures --help). Everything runs in
 # release builds, or from YAK_BIN; data are under ${YAK_BENCH_DIR:-target/bench-cluster} and go at the end. Nothing else should
@@ -18,7 +19,7 @@ arguments=()
 while (($# > 0)); do
     case $1 in
     --keep) keep=1 && shift ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 0 ;;
     *) arguments+=("$1") && shift ;;
     esac
 done

@@ -99,9 +99,13 @@ launch() {
     # 9 is what the demonstration's watchman listens to.
     "$@" </dev/null >"$cluster/run/$name.out" 2>>"$cluster/run/$name.err" 9>&- &
     printf '%s\n' "$!" >"$cluster/run/$name.pid"
+    wait_for 10 executed "$!" || die "$name does not start"
     # The shell need not say how it ended.
     disown
 }
+
+# executed PID: whether a process in the background has become its program, or is gone already.
+executed() { [[ $(ps -o comm= -p "$1" 2>/dev/null) != "$(ps -o comm= -p $$)" ]]; }
 
 # pid_of NAME: its process id; fails if it does not run.
 pid_of() {

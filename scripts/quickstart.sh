@@ -50,7 +50,7 @@ say "7. The whole of it on one screen."
 "$bin/yak-status"
 
 say "8. The broker ends; being ephemeral, it takes its data with it."
-stop_broker
+stop_broker TERM
 
 cat <<END
 

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Result, anyhow};
 pub use plan::{Figure, Plan};
 pub use report::Report;
-use usage::machine;
+pub(crate) use usage::{machine, processor_time, resident_kib};
 
 /// Measures what the plan names, in its order. A figure that fails is reported as such, and the next one follows.
 ///
@@ -38,7 +38,7 @@ pub fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
 }
 
 /// What a panic said: the test kit fails by panicking.
-fn said(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
+pub(crate) fn said(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     anyhow!("{}", text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic"))
 }

@@ -29,6 +29,18 @@ pub enum Figure {
     Idle,
     /// Thousands of partitions.
     Partitions,
+    /// A new group's first member: to its first record.
+    GroupFirst,
+    /// Ten members of a classic group that start together.
+    GroupClassic,
+    /// Ten members on group streams that start together, and one that dies.
+    GroupStreams,
+    /// `kill -9` of the broker that coordinates a group.
+    GroupMoved,
+    /// A thousand groups.
+    GroupMany,
+    /// One consumer that commits after every record.
+    GroupCommits,
 }
 
 impl fmt::Display for Figure {
@@ -66,6 +78,12 @@ pub struct Plan {
     pub partitions: i32,
     /// Runs with them.
     pub partition_runs: usize,
+    /// Runs of what groups do.
+    pub group_runs: usize,
+    /// How many groups where there are many.
+    pub many_groups: usize,
+    /// How long a consumer commits.
+    pub committing: Duration,
     /// A record in every such interval where the load is steady.
     pub every: Duration,
     /// Where input is written; data are in the system's temporary directory.
@@ -90,6 +108,9 @@ impl Plan {
             idle: Duration::from_secs(60),
             partitions: 3_000,
             partition_runs: 3,
+            group_runs: 20,
+            many_groups: 1_000,
+            committing: Duration::from_secs(10),
             every: Duration::from_millis(2),
             work,
         }
@@ -111,6 +132,9 @@ impl Plan {
             idle: Duration::from_secs(5),
             partitions: 90,
             partition_runs: 1,
+            group_runs: 2,
+            many_groups: 50,
+            committing: Duration::from_secs(1),
             ..Self::for_the_record(work)
         }
     }
@@ -118,6 +142,6 @@ impl Plan {
     /// Repeats what is repeated at all so many times.
     pub const fn repeat(&mut self, runs: usize) {
         (self.starts, self.kills, self.stops, self.shutdowns) = (runs, runs, runs, runs);
-        (self.rollings, self.files, self.partition_runs) = (runs, runs, runs);
+        (self.rollings, self.files, self.partition_runs, self.group_runs) = (runs, runs, runs, runs);
     }
 }

@@ -49,7 +49,7 @@ impl Usage {
 
 /// Resident memory of a process, in KiB.
 #[must_use]
-pub(super) fn resident_kib(pid: u32) -> u64 {
+pub(crate) fn resident_kib(pid: u32) -> u64 {
     field(&read(Path::new(&format!("/proc/{pid}/status"))), "VmRSS:").unwrap_or(0)
 }
 
@@ -62,11 +62,22 @@ pub(super) fn open_files(pid: u32) -> usize {
 /// Processor time of the children of this process that have ended and were waited for.
 #[must_use]
 pub(super) fn of_ended_children() -> Duration {
-    let stat = read(Path::new("/proc/self/stat"));
-    // The name in parentheses may hold anything; behind it `cutime` and `cstime` are the 14th and 15th field.
-    let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>());
-    let hundredths = |at: usize| fields.as_ref()?.get(at)?.parse::<u64>().ok();
-    Duration::from_millis(10 * (hundredths(13).unwrap_or(0) + hundredths(14).unwrap_or(0)))
+    hundredths(&read(Path::new("/proc/self/stat")), [13, 14])
+}
+
+/// Processor time that a process has used so far, in user and in kernel mode, threads that have ended included.
+#[must_use]
+pub(crate) fn processor_time(pid: u32) -> Duration {
+    hundredths(&read(Path::new(&format!("/proc/{pid}/stat"))), [11, 12])
+}
+
+/// The sum of two fields of a `stat`, counted behind the name, which stand there in hundredths of a second.
+fn hundredths(stat: &str, fields: [usize; 2]) -> Duration {
+    // The name in parentheses may hold anything.
+    let rest: Vec<&str> =
+        stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
+    let number = |at: usize| rest.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis(10 * fields.map(number).iter().sum::<u64>())
 }
 
 /// What a disk has done since the machine began.
@@ -120,7 +131,7 @@ pub(super) fn bytes_under(directory: &Path) -> u64 {
 
 /// One line on the machine that measures.
 #[must_use]
-pub(super) fn machine(data: &Path) -> String {
+pub(crate) fn machine(data: &Path) -> String {
     let (cpuinfo, kernel) = (read(Path::new("/proc/cpuinfo")), read(Path::new("/proc/sys/kernel/osrelease")));
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("");
     let model = model.trim_start_matches([' ', '\t', ':']);
@@ -173,6 +184,14 @@ mod tests {
         let expected = DiskUse { written: 4096 * 512, busy: Duration::from_millis(1500) };
         assert_eq!(DiskUse::in_table(table, 254, 0), expected);
         assert_eq!(DiskUse::in_table(table, 8, 0), DiskUse::default());
+    }
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "42 (a b) c) S 1 42 42 0 -1 4194560 900 0 0 0 150 25 7 3 20 0 1 0 100 1000 50\n";
+        assert_eq!(hundredths(stat, [11, 12]), Duration::from_millis(1_750));
+        assert_eq!(hundredths(stat, [13, 14]), Duration::from_millis(100));
+        assert_eq!(hundredths("", [11, 12]), Duration::ZERO);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod failover;
 mod file;
+mod groups;
 mod idle;
 mod partitions;
 mod restart;
@@ -34,6 +35,12 @@ pub(super) fn measure(figure: Figure, plan: &Plan, report: &mut Report) -> Resul
         Figure::File => file::measure(plan, report),
         Figure::Idle => idle::measure(plan, report),
         Figure::Partitions => partitions::measure(plan, report),
+        Figure::GroupFirst => groups::first(plan, report),
+        Figure::GroupClassic => groups::classic(plan, report),
+        Figure::GroupStreams => groups::streams(plan, report),
+        Figure::GroupMoved => groups::moved(plan, report),
+        Figure::GroupMany => groups::many(plan, report),
+        Figure::GroupCommits => groups::commits(plan, report),
     }
 }
 
