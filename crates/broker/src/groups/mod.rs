@@ -65,6 +65,11 @@ impl Groups {
     /// Coordinates, by this image, the groups of every partition that this broker leads. Called by one thread at a time,
     /// after the partitions were told, within a runtime.
     pub(crate) fn follow(&self, partitions: &Partitions, older: &Image, newer: &Arc<Image>) {
+        let are_topics_new = changes_topics(older, newer);
+        // Before a coordinator starts: one that loads at once must not take its members' topics for gone.
+        if are_topics_new {
+            self.around.topics.store(Arc::new(topics(newer)));
+        }
         self.around.image.store(Arc::clone(newer));
         let present = self.shards.load();
         let mut led = BTreeMap::new();
@@ -92,18 +97,7 @@ impl Groups {
             self.shards.store(Arc::new(led));
         }
         ended.iter().for_each(|shard| shard.end());
-        self.follow_topics(older, newer);
-    }
-
-    /// Groups work on topics that exist, with the partitions that they have.
-    fn follow_topics(&self, older: &Image, newer: &Image) {
-        let is_of_topics = |change: &Change| match change {
-            Change::TopicCreated(_) | Change::TopicDeleted(_) => true,
-            Change::Partition(record) => older.partition(&record.topic, record.partition).is_none(),
-            Change::TopicConfig(_) => false,
-        };
-        if newer.changes_since(older).iter().any(is_of_topics) {
-            self.around.topics.store(Arc::new(topics(newer)));
+        if are_topics_new {
             self.shards.load().values().for_each(Shard::handle_topics);
         }
     }
@@ -128,6 +122,15 @@ impl Groups {
         let shards = self.shards.swap(Arc::default());
         shards.values().for_each(|shard| shard.end());
     }
+}
+
+/// Whether topics came, went or grew.
+fn changes_topics(older: &Image, newer: &Image) -> bool {
+    newer.changes_since(older).iter().any(|change| match change {
+        Change::TopicCreated(_) | Change::TopicDeleted(_) => true,
+        Change::Partition(record) => older.partition(&record.topic, record.partition).is_none(),
+        Change::TopicConfig(_) => false,
+    })
 }
 
 fn elsewhere(image: &Image, group: &GroupId, partition: PartitionIndex) -> Rejection {

@@ -31,6 +31,37 @@ async fn members_and_commits_are_there_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_that_comes_back_leaves_members_what_they_have() {
+    let (rig, mut node, shard) = one_broker().await;
+    let joined = shard.consumer_group_heartbeat(&consumer_join("m")).await.expect("joined");
+    let epoch = shard.describe_group(&group()).expect("there").epoch;
+    drop(shard);
+    // It loads at once, perhaps before all else of the metadata is followed.
+    for _ in 0..20 {
+        node.crash().await;
+        node = rig.start(1).await;
+        let shard = loaded(&node).await;
+        let described = shard.describe_group(&group()).expect("there");
+        assert_eq!(described.epoch, epoch, "nothing has changed for it");
+        assert_eq!(described.members[0].target, [(crate::replication::tests::rig::topic(), partitions(2))]);
+        let heartbeat = ConsumerGroupHeartbeat {
+            member_epoch: joined.member_epoch,
+            rebalance_timeout_ms: None,
+            subscribed_topics: None,
+            owned: None,
+            ..consumer_join("m")
+        };
+        let beaten = shard.consumer_group_heartbeat(&heartbeat).await.expect("it goes on");
+        assert_eq!(beaten.member_epoch, joined.member_epoch);
+    }
+    node.crash().await;
+}
+
+fn partitions(count: i32) -> Vec<PartitionIndex> {
+    (0..count).map(PartitionIndex::new).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_next_coordinator_knows_what_was_answered_and_who_waits_is_sent_to_it() {
     let rig = Rig::new(&[ONE_PARTITION, "offsets.topic.replication.factor=2"]);
     let nodes = rig.cluster(2, 1, &[]).await;
