@@ -1,6 +1,7 @@
 //! `--delete` and `--delete-offsets`: each item is done or refused by itself.
 
 use serde::Serialize;
+use yak_cli::text::one_line;
 use yak_cli::{Exit, Failure};
 use yak_model::api::Rejection;
 use yak_model::{GroupId, PartitionIndex, TopicName};
@@ -35,9 +36,8 @@ impl Tool {
                 }
                 // Kafka's words.
                 Ok(()) => {
-                    self.print(&format!(
-                        "Deletion of requested consumer groups ('{group}') was successful."
-                    ))?;
+                    let words = format!("Deletion of requested consumer groups ('{group}') was successful.");
+                    self.print(&one_line(&words))?;
                 }
                 Err(error) => {
                     let failure = self.about(group, error).await;

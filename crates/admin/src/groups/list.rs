@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use yak_cli::Failure;
+use yak_cli::text::one_line;
 use yak_client::Admin;
 use yak_model::GroupId;
 use yak_model::api::{GroupKind, ListGroups, ListedGroup};
@@ -31,7 +32,7 @@ pub(super) async fn list(admin: &Admin, args: &GroupsArgs) -> Result<Screen, Fai
     screen.text = if args.output.json {
         groups.iter().map(json).collect()
     } else if args.shown.state.is_none() && args.shown.r#type.is_none() {
-        groups.iter().map(|group| format!("{}\n", group.group_id)).collect()
+        groups.iter().map(|group| one_line(group.group_id.as_str()) + "\n").collect()
     } else {
         table(args, &groups)
     };

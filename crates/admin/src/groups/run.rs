@@ -1,6 +1,7 @@
 //! From the command line to the action.
 
 use yak_cli::suggest::nearest;
+use yak_cli::text::one_line;
 use yak_cli::{Exit, Failure, Output, OutputError, Session};
 use yak_client::{Admin, ClientError, Cluster};
 use yak_model::api::ListGroups;
@@ -139,9 +140,10 @@ fn sentences(view: &GroupView) -> String {
     let mut text = String::new();
     for said in explain(view) {
         match &said.member {
-            None => text.push_str(&format!("group '{}': {}\n", view.group.group_id, said.sentence)),
-            Some(member) => text.push_str(&format!("  {member}: {}\n", said.sentence)),
+            None => text.push_str(&one_line(&format!("group '{}': {}", view.group.group_id, said.sentence))),
+            Some(member) => text.push_str(&one_line(&format!("  {member}: {}", said.sentence))),
         }
+        text.push('\n');
     }
     text
 }

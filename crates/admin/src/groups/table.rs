@@ -1,5 +1,7 @@
 //! Tables as Kafka's group tool prints them: an empty line, headings, rows; left-aligned columns with one space between.
 
+use yak_cli::text::one_line;
+
 /// Rows under headings.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -13,8 +15,9 @@ impl Table {
         Self { headings: headings.to_vec(), rows: Vec::new() }
     }
 
+    /// Appends a row; names that a peer chose cannot drive the terminal.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| one_line(cell)).collect());
     }
 
     /// The lines, an empty one first.
@@ -61,5 +64,12 @@ mod tests {
              g                        0          -\n\
              a-group-with-a-long-name 1          c\n"
         );
+    }
+
+    #[test]
+    fn a_name_stays_in_its_cell() {
+        let mut table = Table::new(&[("GROUP", 0), ("CLIENT-ID", 0)]);
+        table.row(vec!["g".to_owned(), "a\nb\x1b[2J".to_owned()]);
+        assert_eq!(table.render(), "\nGROUP CLIENT-ID\ng     a\\nb\\x1b[2J\n");
     }
 }

@@ -10,9 +10,10 @@
 
 mod args;
 pub mod files;
+mod log;
 mod ready;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -80,7 +81,7 @@ fn run<P: ServerProgram>() -> Exit {
         settings.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
         return Exit::Done;
     }
-    log_to_stderr(common);
+    log::to_stderr(common);
     settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let interrupt = Interrupt::listen().map_err(|error| Failure::local("cannot start", &error));
     match interrupt.and_then(|interrupt| program.serve(loaded, interrupt.token())) {
@@ -96,22 +97,6 @@ fn run<P: ServerProgram>() -> Exit {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-fn log_to_stderr(args: &ServerArgs) {
-    let level = match (args.quiet, args.verbose) {
-        (true, _) => "warn",
-        (false, 0) => "info",
-        (false, 1) => "debug",
-        (false, _) => "trace",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("YAK_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }
 
 fn print(text: &str) -> Exit {
