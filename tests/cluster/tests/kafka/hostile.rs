@@ -39,7 +39,7 @@ impl Neighbour {
 }
 
 /// Resident memory of the broker, in KiB: now, and at most.
-fn memory(setting: &Setting) -> (u64, u64) {
+pub(crate) fn memory(setting: &Setting) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{}/status", setting.broker.pid())).unwrap();
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();

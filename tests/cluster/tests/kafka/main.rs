@@ -8,6 +8,7 @@ mod batch;
 mod connection;
 mod equivalence;
 mod fetching;
+mod groups;
 mod hostile;
 mod leaders;
 mod made_up;
