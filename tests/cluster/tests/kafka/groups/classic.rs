@@ -157,7 +157,8 @@ fn frames_behind_a_join_that_waits_are_answered_after_it_and_in_order() {
 fn members_that_are_given_other_timeouts_are_waited_for_as_long_as_they_say() {
     let setting = broker(&[("group.min.session.timeout.ms", "1")]);
     let patient = JoinGroupRequest { rebalance_timeout_ms: 300, ..joining("g") };
-    let mut first = Member::alone(&setting, patient.clone());
+    let mut first = Member::new(&setting, patient.clone());
+    assert_eq!(first.join().error_code, None);
     let mut second = Member::new(&setting, patient);
     // The first does not join again, and is not of the group any more when its time is up.
     let joined = second.join();

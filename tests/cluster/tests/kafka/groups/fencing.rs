@@ -148,7 +148,7 @@ fn commits_are_taken_from_whom_the_partitions_belong_to() {
 
 #[test]
 fn an_id_that_was_given_out_is_good_for_one_join() {
-    let setting = broker(&[("group.min.session.timeout.ms", "1")]);
+    let setting = broker(&[("group.min.session.timeout.ms", "1"), ("group.max.size", "1")]);
     let mut member = Member::new(&setting, joining("g"));
     assert_eq!(member.beat(), Some(ErrorCode::UnknownMemberId), "it is no member yet");
     assert_eq!(state(&mut member.socket, "g").1, 0);
@@ -160,8 +160,13 @@ fn an_id_that_was_given_out_is_good_for_one_join() {
     assert_eq!((member.leave(), member.leave()), (None, Some(ErrorCode::UnknownMemberId)));
     assert_eq!(member.join().error_code, Some(ErrorCode::UnknownMemberId));
     // And it does not hold for longer than a session.
-    let mut late = Member::new(&setting, JoinGroupRequest { session_timeout_ms: 1, ..joining("g") });
-    wait_for("its end", || (late.leave() == Some(ErrorCode::UnknownMemberId)).then_some(()));
+    let mut late = Member::new(&setting, JoinGroupRequest { session_timeout_ms: 50, ..joining("g") });
+    wait_for("room for another", || {
+        let told: JoinGroupResponse = member.socket.ask(9, &joining("g"));
+        let is_full = told.error_code == Some(ErrorCode::GroupMaxSizeReached);
+        assert!(is_full || told.error_code == Some(ErrorCode::MemberIdRequired), "{told:?}");
+        (!is_full).then_some(())
+    });
     assert_eq!(late.join().error_code, Some(ErrorCode::UnknownMemberId));
 }
 

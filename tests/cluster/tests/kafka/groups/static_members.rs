@@ -101,20 +101,18 @@ fn who_waits_in_a_join_or_a_sync_is_told_when_another_process_has_its_name() {
 #[test]
 fn one_that_is_away_keeps_its_place_for_a_session_and_no_longer() {
     let setting = broker(&[("group.min.session.timeout.ms", "1")]);
-    let away = JoinGroupRequest { session_timeout_ms: 400, ..joining_as("g", "i") };
-    let mut other = Member::alone(&setting, joining("g"));
-    let mut named = Member::new(&setting, away);
-    named.send_join();
-    wait_state(&setting, "g", ("PreparingRebalance", 2));
-    assert_eq!((other.join().error_code, named.read_join().error_code), (None, None));
-    let ids = [other.id().to_owned(), named.id().to_owned()];
-    assert_eq!(other.sync(&[(&ids[0], "a"), (&ids[1], "b")]).assignment, "a");
-    assert_eq!(named.sync(&[]).assignment, "b");
-    // Its connection closes: that is no leaving.
-    drop(named);
-    assert_eq!(state(&mut other.socket, "g").1, 2);
+    let [named, mut other] = named_and_not(&setting);
+    // The next process of its name asks for a short session, and is not heard of again: that is no leaving.
+    let fleeting = JoinGroupRequest { session_timeout_ms: 100, ..named.request.clone() };
+    let fleeting = JoinGroupRequest { member_id: String::new(), ..fleeting };
+    let joined: JoinGroupResponse = setting.broker.connect_kafka().ask(9, &fleeting);
+    assert_eq!((joined.error_code, joined.generation_id), (None, 2));
     wait_for("its session's end", || (other.beat() == Some(ErrorCode::RebalanceInProgress)).then_some(()));
-    assert_eq!(other.join().members.len(), 1);
+    let joined = other.join();
+    assert_eq!((joined.generation_id, joined.members.len(), joined.leader.as_str()), (3, 1, other.id()));
+    let line = json!({"op": "describe_groups", "groups": ["g"]}).to_string();
+    let told = setting.broker.connect().ok(&line)["groups"][0]["rebalances"].to_string();
+    assert!(told.contains("was not heard of for its session timeout"), "{told}");
 }
 
 #[test]
