@@ -1,6 +1,7 @@
 //! Groups spoken by hand: every frame that members, tools and enemies send, and precisely what is answered.
 
 mod classic;
+mod elsewhere;
 mod failover;
 mod fencing;
 mod hostile;
@@ -8,6 +9,7 @@ mod kinds;
 mod offsets;
 mod server_side;
 mod static_members;
+mod topics;
 mod versions;
 
 use bytes::Bytes;

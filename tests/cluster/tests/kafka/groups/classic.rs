@@ -154,6 +154,40 @@ fn frames_behind_a_join_that_waits_are_answered_after_it_and_in_order() {
 }
 
 #[test]
+fn a_member_that_asks_again_over_another_connection_is_answered_there() {
+    let setting = broker(&[]);
+    let mut first = Member::alone(&setting, joining("g"));
+    let mut second = Member::new(&setting, joining("g"));
+    second.send_join();
+    wait_state(&setting, "g", ("PreparingRebalance", 2));
+    // While it waits: the later question counts, and the earlier is not left open.
+    let mut before = std::mem::replace(&mut second.socket, setting.broker.connect_kafka());
+    second.send_join();
+    let superseded: JoinGroupResponse = before.read(9);
+    assert_eq!((superseded.error_code, superseded.generation_id), (Some(ErrorCode::UnknownMemberId), -1));
+    assert_eq!(first.join().members.len(), 2);
+    // The answer is lost: it is given again, for the same generation.
+    second.socket = setting.broker.connect_kafka();
+    let joined = second.join();
+    assert_eq!((joined.error_code, joined.generation_id, joined.leader.as_str()), (None, 2, first.id()));
+    // So is the leader's, who would else not know whom to assign to.
+    first.socket = setting.broker.connect_kafka();
+    let joined = first.join();
+    assert_eq!((joined.error_code, joined.generation_id, joined.members.len()), (None, 2, 2));
+    let ids = [first.id().to_owned(), second.id().to_owned()];
+    assert_eq!(first.sync(&[(&ids[0], "one"), (&ids[1], "other")]).assignment, "one");
+    assert_eq!(second.sync(&[]).assignment, "other");
+    // Who leaves while it waits is told that it is no member.
+    second.request.protocols = protocols(&["range", "more"]);
+    second.send_join();
+    wait_state(&setting, "g", ("PreparingRebalance", 2));
+    let mut before = std::mem::replace(&mut second.socket, setting.broker.connect_kafka());
+    assert_eq!(second.leave(), None);
+    let refused: JoinGroupResponse = before.read(9);
+    assert_eq!(refused.error_code, Some(ErrorCode::UnknownMemberId));
+}
+
+#[test]
 fn members_that_are_given_other_timeouts_are_waited_for_as_long_as_they_say() {
     let setting = broker(&[("group.min.session.timeout.ms", "1")]);
     let patient = JoinGroupRequest { rebalance_timeout_ms: 300, ..joining("g") };

@@ -41,7 +41,7 @@ fn killed(setting: Setting, members: &mut [&mut Member]) -> Setting {
 }
 
 /// Asks until there is a coordinator; what it says.
-fn settled(mut ask: impl FnMut() -> Option<ErrorCode>) -> Option<ErrorCode> {
+pub(super) fn settled(mut ask: impl FnMut() -> Option<ErrorCode>) -> Option<ErrorCode> {
     wait_for("a coordinator", || {
         let code = ask();
         (!code.is_some_and(|code| AGAIN.contains(&code))).then_some(code)

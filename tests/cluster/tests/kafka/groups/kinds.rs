@@ -86,3 +86,41 @@ fn an_empty_group_changes_its_kind_and_keeps_its_commits() {
     let expected = [("four".to_owned(), 0, 2), ("t".to_owned(), 0, 4)];
     assert_eq!(committed(&mut again.socket, "g"), expected);
 }
+
+#[test]
+fn members_of_both_protocols_share_a_server_side_group() {
+    let setting = broker(&[]);
+    let mut by_frames = Consumer::new(&setting, consuming("g", "by frames"));
+    let mut by_lines = setting.broker.connect();
+    by_lines.ok(r#"{"op": "group_stream", "group": "g", "topic": "four", "member_id": "by lines"}"#);
+    let mut assigned = |count: usize| {
+        wait_for("an assignment", || {
+            let event = by_lines.read();
+            assert_ne!(event["event"], "fenced", "{event}");
+            let partitions = event["topics"][0]["partitions"].as_array()?;
+            (partitions.len() == count).then(|| (partitions.clone(), event["member_epoch"].clone()))
+        })
+    };
+    by_frames.wait_owns(2);
+    let (partitions, epoch) = assigned(2);
+    assert!(partitions.iter().all(|one| by_frames.owns.iter().all(|ours| *one != json!(ours))));
+    // Each commits by its protocol and reads what the other has committed.
+    assert_eq!(by_frames.commit(by_frames.request.member_epoch, 1), None);
+    let line = json!({"op": "offset_commit", "group": "g", "member_id": "by lines", "member_epoch": epoch,
+        "offsets": [{"topic": "four", "partition": 1, "offset": 2}]});
+    let committed_by_lines = setting.broker.connect().ok(&line.to_string());
+    assert!(committed_by_lines["results"][0]["error"].is_null(), "{committed_by_lines}");
+    let expected = [("four".to_owned(), 0, 1), ("four".to_owned(), 1, 2)];
+    assert_eq!(committed(&mut by_frames.socket, "g"), expected);
+    // Whoever goes leaves its part to the other, each in its way.
+    drop(by_lines);
+    by_frames.wait_owns(4);
+    let mut by_lines = setting.broker.connect();
+    by_lines.ok(r#"{"op": "group_stream", "group": "g", "topic": "four", "member_id": "again"}"#);
+    by_frames.wait_owns(2);
+    assert_eq!(by_frames.leave(-1).error_code, None);
+    wait_for("all of it", || {
+        let event = by_lines.read();
+        (event["topics"][0]["partitions"].as_array()?.len() == 4).then_some(())
+    });
+}

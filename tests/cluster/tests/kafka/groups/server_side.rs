@@ -13,7 +13,7 @@ use super::*;
 pub(super) struct Consumer {
     pub(super) socket: KafkaSocket,
     pub(super) request: ConsumerGroupHeartbeatRequest,
-    topic_id: Uuid,
+    pub(super) topic_id: Uuid,
     /// What it was given last.
     pub(super) owns: Vec<i32>,
 }
@@ -39,7 +39,11 @@ pub(super) fn consuming_as(group: &str, member: &str, instance: &str) -> Consume
 impl Consumer {
     /// Joins.
     pub(super) fn new(setting: &Setting, request: ConsumerGroupHeartbeatRequest) -> Self {
-        let socket = setting.broker.connect_kafka();
+        Self::over(setting.broker.connect_kafka(), request)
+    }
+
+    /// Joins over a connection to the coordinator.
+    pub(super) fn over(socket: KafkaSocket, request: ConsumerGroupHeartbeatRequest) -> Self {
         let mut consumer = Self { socket, request, topic_id: Uuid::ZERO, owns: Vec::new() };
         let joined = consumer.beat();
         assert_eq!((joined.error_code, joined.error_message), (None, None));
@@ -72,12 +76,13 @@ impl Consumer {
         self.beat()
     }
 
-    /// Speaks until it owns so many partitions.
+    /// Speaks until it owns so many partitions, and has said so.
     pub(super) fn wait_owns(&mut self, count: usize) {
         wait_for("its part", || {
             assert_eq!(self.confirm().error_code, None);
             (self.owns.len() == count).then_some(())
         });
+        assert_eq!((self.confirm().error_code, self.owns.len()), (None, count));
     }
 
     pub(super) fn commit(&mut self, epoch: i32, offset: i64) -> Option<ErrorCode> {
