@@ -28,7 +28,16 @@ impl Cluster {
     /// Asks over the connection for questions; retriable refusals and lost connections are tried again (a
     /// [`Kind::Change`] only as long as it was not sent) until the request timeout.
     pub(crate) async fn ask<C: Call>(&self, kind: Kind, call: &C) -> Result<C::Reply, ClientError> {
-        let deadline = Instant::now() + self.config().request_timeout;
+        self.ask_until(Instant::now() + self.config().request_timeout, kind, call).await
+    }
+
+    /// The same until `deadline`. Why it was refused last is told before that.
+    pub(crate) async fn ask_until<C: Call>(
+        &self,
+        deadline: Instant,
+        kind: Kind,
+        call: &C,
+    ) -> Result<C::Reply, ClientError> {
         let mut backoff = Backoff::new(self.config());
         loop {
             let failure = match self.ask_once(kind, call, deadline).await? {

@@ -59,7 +59,11 @@ impl Coordinator {
 
     /// A new connection to it.
     pub(crate) async fn connect(&self) -> Result<Connection, ClientError> {
-        let (broker, address) = self.find().await?;
+        self.connect_until(Instant::now() + self.inner.cluster.config().request_timeout).await
+    }
+
+    async fn connect_until(&self, deadline: Instant) -> Result<Connection, ClientError> {
+        let (broker, address) = self.find(deadline).await?;
         let connected = self.inner.cluster.open_at(broker, address).await;
         if connected.is_err() {
             self.give_up();
@@ -67,13 +71,13 @@ impl Coordinator {
         connected
     }
 
-    async fn find(&self) -> Result<(BrokerId, Address), ClientError> {
+    async fn find(&self, deadline: Instant) -> Result<(BrokerId, Address), ClientError> {
         let known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known {
             return Ok(known);
         }
         let question = FindCoordinator { group_id: self.inner.group_id.clone() };
-        let found = self.inner.cluster.ask(Kind::Look, &question).await?;
+        let found = self.inner.cluster.ask_until(deadline, Kind::Look, &question).await?;
         let found = (found.broker_id, Address::new(found.host, found.port));
         *self.inner.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
         Ok(found)
@@ -119,7 +123,7 @@ impl Coordinator {
             let usable = kept.take().and_then(|mut kept| if kept.is_stale() { None } else { Some(kept) });
             let mut connection = match usable {
                 Some(connection) => connection,
-                None => self.connect().await?,
+                None => self.connect_until(deadline).await?,
             };
             let left = deadline.saturating_duration_since(Instant::now());
             // Put back only after a whole exchange: an answer that nobody waits for must not become the next one's.

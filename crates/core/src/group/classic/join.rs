@@ -105,7 +105,7 @@ impl ClassicGroup {
 
     fn check_size(&self) -> Result<(), Rejection> {
         if self.members.len() + self.pending.len() >= self.config.max_size {
-            let message = format!("the group has {} members, as many as are allowed", self.config.max_size);
+            let message = format!("no more members are allowed in the group than {}", self.config.max_size);
             return Err(Rejection::new(ErrorCode::GroupMaxSizeReached, message));
         }
         Ok(())

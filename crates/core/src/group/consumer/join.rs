@@ -51,7 +51,7 @@ impl ConsumerGroup {
 
     fn join_new(&mut self, request: &ConsumerGroupHeartbeat) -> Result<(), Rejection> {
         if self.members.len() >= self.config.max_size {
-            let message = format!("the group has {} members, and no more are allowed", self.members.len());
+            let message = format!("no more members are allowed in the group than {}", self.config.max_size);
             return Err(Rejection::new(ErrorCode::GroupMaxSizeReached, message));
         }
         let id = &request.member_id;

@@ -1,5 +1,7 @@
 //! `yak-groups` against real programs: what it shows, moves, deletes and explains.
 
+mod broken;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -16,8 +18,14 @@ struct Setting {
 
 impl Setting {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With settings of the broker.
+    fn with(settings: &[(&str, &str)]) -> Self {
         let directory = tempdir().expect("a temporary directory");
-        let broker = BrokerBuilder::new(&directory.path().join("broker-1")).start();
+        let builder = BrokerBuilder::new(&directory.path().join("broker-1"));
+        let broker = settings.iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start();
         let setting = Self { broker, directory };
         setting.ok(&json!({"op": "create_topics", "topics": [{"name": "orders", "partitions": 3}]}));
         setting.produce(30);
@@ -67,18 +75,17 @@ impl Setting {
         by_partition.into_values().collect()
     }
 
-    /// A member that reads on until it is ended.
+    /// A member that reads from the beginning on until it is ended.
     fn member(&self, group: &str) -> Running {
-        let args = [
-            "--bootstrap-server",
-            self.broker.bootstrap(),
-            "--topic",
-            "orders",
-            "--group",
-            group,
-            "--from-beginning",
-        ];
-        Running::start("yak-consumer", &args)
+        Running::start(
+            "yak-consumer",
+            &self.consumer(&format!("--topic orders --group {group} --from-beginning")),
+        )
+    }
+
+    fn consumer<'a>(&'a self, line: &'a str) -> Vec<&'a str> {
+        let bootstrap = ["--bootstrap-server", self.broker.bootstrap()];
+        bootstrap.into_iter().chain(line.split_whitespace()).collect()
     }
 
     /// What is said of a group when it is as `accept` wants it.
@@ -285,72 +292,6 @@ fn what_cannot_be_reset_or_is_not_there_is_said() {
         refused.first_error().contains("Assignments can only be reset if the group 'billing' is inactive")
     );
     drop(member);
-}
-
-#[test]
-fn set_ups_that_do_not_work_are_explained() {
-    let setting = Setting::new();
-    setting.commit("idle", [10, 4, 0]);
-    assert!(
-        setting.explained("idle", "it has no members").contains("16 records wait for it, the oldest for ")
-    );
-    setting.commit("past", [500, 10, 10]);
-    setting.explained("past", "the committed offset 500 of orders-0 is past its end 10");
-    setting.ok(&json!({"op": "delete_records", "topic": "orders", "partition": 2, "before_offset": 5}));
-    setting.commit("before", [10, 10, 0]);
-    setting.explained(
-        "before",
-        "the committed offset 0 of orders-2 is before its first record 5: 5 records were deleted",
-    );
-    let lonely = json!({"op": "group_stream", "group": "lonely", "topics": ["nowhere"], "member_id": "m"});
-    let mut stream = setting.broker.connect();
-    stream.ok(&lonely.to_string());
-    setting.explained("lonely", "m: topic 'nowhere' does not exist");
-    let mut stream = setting.broker.connect();
-    stream
-        .ok(&json!({"op": "group_stream", "group": "none", "include": "x-.*", "member_id": "m"}).to_string());
-    setting.explained("none", "m: no topic matches \"x-.*\"");
-
-    let members: Vec<Running> = (0..4).map(|_| setting.member("many")).collect();
-    let said = setting
-        .explained("many", "no partition is left for it: 'orders' has 3 partitions, and 4 members want them");
-    assert_eq!(said.matches("it has read everything of its 1 partition").count(), 3, "{said}");
-    drop(members);
-
-    // A member by hand that takes what it is given and acknowledges nothing.
-    let by_hand = json!({"op": "group_stream", "group": "hand", "topics": ["orders"], "member_id": "slow"});
-    let mut slow = setting.broker.connect();
-    slow.ok(&by_hand.to_string());
-    setting.explained("hand", "slow: nothing of orders-0 is committed yet");
-    let mut second = setting.broker.connect();
-    second.ok(&by_hand.to_string().replace("slow", "quick"));
-    let said = setting.explained("hand", "a rebalance is in progress: slow has yet to give up orders-");
-    assert!(said.contains("quick: it waits for orders-"), "{said}");
-}
-
-#[test]
-fn a_partition_without_a_leader_is_explained_and_holds_up_nothing() {
-    let mut cluster = ClusterBuilder::new(3).start();
-    cluster.create_topic(1, "orders", 1, 1);
-    let leader = cluster.leader_of(1, "orders", 0).expect("a leader");
-    let mut socket = cluster.connect(leader);
-    socket.ok(&json!({"op": "produce", "topic": "orders", "records": [{"value": "x"}]}).to_string());
-    let coordinator = wait_for("a coordinator", || {
-        socket.ask(r#"{"op":"find_coordinator","group":"g"}"#)["ok"]["coordinator"]["broker_id"].as_i64()
-    });
-    let request =
-        json!({"op": "offset_commit", "group": "g", "topic": "orders", "partition": 0, "offset": 0});
-    commit(&mut cluster.connect(i32::try_from(coordinator).expect("a number")), &request);
-    cluster.kill(leader);
-    let bootstrap = cluster.bootstrap();
-    wait_for("it is said that nobody leads", || {
-        let said = run("yak-groups", &["--explain", "--group", "g", "--bootstrap-server", &bootstrap]).text();
-        said.contains("orders-0 has no leader: nobody can read it").then_some(())
-    });
-    let shown =
-        run("yak-groups", &["--describe", "--group", "g", "--bootstrap-server", &bootstrap]).ok().text();
-    let row: Vec<&str> = shown.lines().last().expect("a row").split_whitespace().collect();
-    assert_eq!(row[3..6], ["0", "-", "-"], "its end is not known");
 }
 
 #[test]
