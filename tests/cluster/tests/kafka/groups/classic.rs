@@ -188,6 +188,31 @@ fn a_member_that_asks_again_over_another_connection_is_answered_there() {
 }
 
 #[test]
+fn who_waits_is_not_idle() {
+    let setting = broker(&[("connections.max.idle.ms", "700")]);
+    let mut first = Member::alone(&setting, joining("g"));
+    let mut second = Member::new(&setting, joining("g"));
+    second.send_join();
+    wait_state(&setting, "g", ("PreparingRebalance", 2));
+    // One that begins to be idle later than its question is asked is closed earlier.
+    let idle_ends = || {
+        let mut idle = setting.broker.connect_kafka();
+        let _: ListGroupsResponse = idle.ask(5, &ListGroupsRequest::default());
+        idle.ends();
+    };
+    idle_ends();
+    first.socket = setting.broker.connect_kafka();
+    assert_eq!(first.join().members.len(), 2);
+    assert_eq!(second.read_join().generation_id, 2);
+    second.send_sync(&[]);
+    idle_ends();
+    first.socket = setting.broker.connect_kafka();
+    let id = second.id().to_owned();
+    assert_eq!(first.sync(&[(&id, "all")]).error_code, None);
+    assert_eq!(second.read_sync().assignment, "all");
+}
+
+#[test]
 fn members_that_are_given_other_timeouts_are_waited_for_as_long_as_they_say() {
     let setting = broker(&[("group.min.session.timeout.ms", "1")]);
     let patient = JoinGroupRequest { rebalance_timeout_ms: 300, ..joining("g") };

@@ -1,11 +1,14 @@
 //! The only coordinator is killed and started again: its groups go on where they were.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 
+use bytes::BytesMut;
 use yak_kafka::messages::{
     ConsumerGroupHeartbeatRequest, DeleteGroupsRequest, DeleteGroupsResponse, OffsetDeleteRequest,
     OffsetDeleteResponse,
 };
+use yak_kafka::{ApiKey, encode_request};
 use yak_testkit::BrokerBuilder;
 
 use super::server_side::{Consumer, consuming, consuming_as};
@@ -221,4 +224,43 @@ fn what_was_deleted_stays_deleted() {
     assert_eq!(names, ["kept"]);
     assert_eq!(committed(&mut socket, "kept"), [("four".to_owned(), 1, 5)]);
     assert_eq!(committed(&mut socket, "deleted"), []);
+}
+
+#[test]
+fn a_commit_that_was_acknowledged_is_there_after_a_kill() {
+    let setting = broker(&[]);
+    let mut stream = setting.broker.connect_kafka();
+    let (acknowledged, heard) = std::sync::mpsc::channel();
+    let committer = std::thread::spawn(move || {
+        for offset in 1.. {
+            let mut frame = BytesMut::new();
+            encode_request(&mut frame, ApiKey::OffsetCommit, 9, 1, None, &committing("g", ("t", 0), offset));
+            let is_sent = stream.stream().write_all(&frame).is_ok();
+            if !is_sent || stream.read_frame().is_none() {
+                return offset;
+            }
+            acknowledged.send(offset).unwrap();
+        }
+        unreachable!("it ends with the broker")
+    });
+    wait_for("some commits", || heard.try_iter().any(|offset| offset >= 100).then_some(()));
+    let setting = killed(setting, &mut []);
+    let asked_last = committer.join().unwrap();
+    let mut socket = setting.broker.connect_kafka();
+    let told = committed(&mut socket, "g");
+    // The one before the last that was asked for was answered; of the last nobody knows.
+    assert!(told.len() == 1 && (asked_last - 1..=asked_last).contains(&told[0].2), "{told:?}, {asked_last}");
+}
+
+#[test]
+fn a_broker_that_stops_tells_who_waits() {
+    let setting = broker(&[]);
+    let _first = Member::alone(&setting, joining("g"));
+    let mut second = Member::new(&setting, joining("g"));
+    second.send_join();
+    wait_state(&setting, "g", ("PreparingRebalance", 2));
+    let Setting { broker, _directory } = setting;
+    assert_eq!(broker.stop(), Some(0));
+    assert_eq!(second.read_join().error_code, Some(ErrorCode::NotCoordinator));
+    second.socket.ends();
 }
