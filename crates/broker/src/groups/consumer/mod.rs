@@ -140,8 +140,8 @@ impl Shard {
                 group.machine = Machine::Consumer(Box::new(consumer));
                 reply
             }
-            Err(_) if request.member_epoch.get() > 0 => return Err(super::describe::not_found(id)),
-            Err(rejection) => return Err(rejection),
+            // As Kafka's says it, also to who leaves.
+            Err(_) => return Err(super::describe::not_found(id)),
         };
         self.once_stored(state, id, reply)
     }

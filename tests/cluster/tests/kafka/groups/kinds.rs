@@ -56,7 +56,8 @@ fn a_server_side_member_is_none_of_a_classic_group() {
         for (epoch, expected) in [
             (0, ErrorCode::InconsistentGroupProtocol),
             (1, ErrorCode::GroupIdNotFound),
-            (-1, ErrorCode::UnknownMemberId),
+            (-1, ErrorCode::GroupIdNotFound),
+            (-2, ErrorCode::GroupIdNotFound),
         ] {
             let request = ConsumerGroupHeartbeatRequest { member_epoch: epoch, ..consuming("g", &id) };
             let response: ConsumerGroupHeartbeatResponse = socket.ask(version, &request);

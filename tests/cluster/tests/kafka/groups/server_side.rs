@@ -207,6 +207,7 @@ fn members_of_other_epochs_are_fenced_and_strangers_are_unknown() {
         ("g", "stranger", 1, ErrorCode::UnknownMemberId),
         ("g", "stranger", -1, ErrorCode::UnknownMemberId),
         ("none", "m", 1, ErrorCode::GroupIdNotFound),
+        ("none", "m", -1, ErrorCode::GroupIdNotFound),
         ("", "m", 1, ErrorCode::InvalidGroupId),
         ("g", "", 1, ErrorCode::InvalidRequest),
     ] {
