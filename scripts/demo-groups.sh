@@ -34,7 +34,7 @@ done
 command -v python3 >/dev/null || die "python3 is missing; what watches over the consumers is written in it"
 
 export LC_ALL=C
-printf 'Building what is not built; the first time that takes some minutes.\n'
+[[ -n ${YAK_BIN:-} ]] || printf 'Building what is not built; the first time that takes some minutes.\n'
 programs yak-zookeeper yak-broker yak-producer yak-consumer yak-topics yak-status yak-groups
 
 # What the environment says to programs would not be what is shown.

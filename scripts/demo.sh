@@ -46,7 +46,7 @@ if [[ -n $slow ]]; then
     zookeeper_settings=(--override session.timeout.ms=5000 --override session.disconnect.grace.ms=1250)
 fi
 
-printf 'Building what is not built; the first time that takes some minutes.\n'
+[[ -n ${YAK_BIN:-} ]] || printf 'Building what is not built; the first time that takes some minutes.\n'
 # Those that README goes on with are built, too.
 programs yak-zookeeper yak-broker yak-producer yak-consumer yak-topics yak-status yak-dump-log yak-verifiable-producer
 
