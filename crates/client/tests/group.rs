@@ -98,6 +98,21 @@ async fn a_member_begins_where_its_group_stands_and_commits_where_it_does_not() 
 }
 
 #[tokio::test]
+async fn a_member_says_that_it_lives_whatever_it_does_with_its_records() {
+    let cluster = FakeCluster::start(1).await;
+    let topic = cluster.create("t", 1);
+    cluster.lock().group.heartbeat_interval_ms = 10;
+    cluster.lock().assign(&topic, &[0]);
+    let mut consumer = join(&cluster, config(&topic)).await;
+    assigned(next(&mut consumer).await);
+    // Nobody asks for more.
+    eventually("it says so", || cluster.lock().group.alive.len() >= 3).await;
+    assert!(cluster.lock().group.alive.iter().all(|epoch| *epoch == 1));
+    cluster.lock().assign(&topic, &[0]);
+    eventually("in its new epoch", || cluster.lock().group.alive.last() == Some(&2)).await;
+}
+
+#[tokio::test]
 async fn without_commits_the_configuration_decides() {
     let cluster = FakeCluster::start(1).await;
     let topic = cluster.create("t", 1);

@@ -329,6 +329,7 @@ fn a_stream() {
         assignor: None,
         rebalance_timeout_ms: None,
         client_id: None,
+        heartbeats: false,
     };
     check_call(&stream, r#"{"op":"group_stream","group":"g","topics":["t"]}"#);
     assert_eq!(
@@ -344,13 +345,20 @@ fn a_stream() {
             assignor: Some("range".to_owned()),
             rebalance_timeout_ms: Some(5),
             client_id: Some("c".to_owned()),
+            heartbeats: true,
             ..stream
         },
-        r#"{"op":"group_stream","group":"g","member_id":"m","instance":"i","include":"t.*","assignor":"range","rebalance_timeout_ms":5,"client_id":"c"}"#,
+        r#"{"op":"group_stream","group":"g","member_id":"m","instance":"i","include":"t.*","assignor":"range","rebalance_timeout_ms":5,"client_id":"c","heartbeats":true}"#,
     );
+    let joined = GroupStreamReply {
+        member_id: member(),
+        member_epoch: MemberEpoch::new(1),
+        heartbeat_interval_ms: None,
+    };
+    check_reply(joined.clone(), r#"{"ok":{"member_id":"m","member_epoch":1}}"#);
     check_reply(
-        GroupStreamReply { member_id: member(), member_epoch: MemberEpoch::new(1) },
-        r#"{"ok":{"member_id":"m","member_epoch":1}}"#,
+        GroupStreamReply { heartbeat_interval_ms: Some(5_000), ..joined },
+        r#"{"ok":{"member_id":"m","member_epoch":1,"heartbeat_interval_ms":5000}}"#,
     );
     check_refused(
         r#"{"op":"group_stream","group":"g","topics":[]}"#,

@@ -19,8 +19,14 @@ struct Setting {
 impl Setting {
     /// With a topic `t` of so many partitions.
     fn new(partitions: i32) -> Self {
+        Self::with(partitions, &[])
+    }
+
+    /// The same with settings of the broker.
+    fn with(partitions: i32, settings: &[(&str, &str)]) -> Self {
         let directory = tempdir().expect("a temporary directory");
-        let broker = BrokerBuilder::new(&directory.path().join("broker-1")).start();
+        let builder = BrokerBuilder::new(&directory.path().join("broker-1"));
+        let broker = settings.iter().fold(builder, |builder, (key, value)| builder.set(key, value)).start();
         let topic = json!({"name": "t", "partitions": partitions});
         broker.connect().ok(&json!({"op": "create_topics", "topics": [topic]}).to_string());
         Self { broker, directory }
@@ -222,6 +228,32 @@ fn a_killed_members_partitions_are_read_by_the_others() {
         let printed = other.printed();
         (100..200).all(|number| printed.contains(&number)).then_some(())
     });
+}
+
+#[test]
+fn a_hung_members_partitions_are_read_by_the_others_until_it_goes_on() {
+    let settings =
+        [("group.consumer.session.timeout.ms", "1500"), ("group.consumer.heartbeat.interval.ms", "200")];
+    let setting = Setting::with(4, &settings);
+    let hangs = setting.member("hangs", "g", &["--from-beginning"]);
+    hangs.wait_owns(4);
+    let other = setting.member("other", "g", &["--from-beginning"]);
+    other.wait_owns(2);
+    hangs.wait_owns(2);
+    // Its connections stay, and say nothing of it.
+    signal(hangs.child.id(), "STOP");
+    other.wait_owns(4);
+    setting.produce(0..100);
+    wait_for("the other has everything", || (sorted(other.printed()) == all(100)).then_some(()));
+    signal(hangs.child.id(), "CONT");
+    wait_for("it hears that it was given up", || {
+        read_to_string(&hangs.stderr).expect("text").contains(r#""event":"lost""#).then_some(())
+    });
+    other.wait_owns(2);
+    hangs.wait_owns(2);
+    setting.produce(100..200);
+    wait_for("both read", || (hangs.printed().len() + other.printed().len() == 200).then_some(()));
+    assert_eq!(sorted([hangs.end("TERM"), other.end("TERM")].concat()), all(200), "each record once");
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::groups::{MemberAssignment, MemberLink, Shard};
 use crate::ops::find_coordinator::prepare;
 use crate::random;
 
-/// How often a stream says that its broker is alive, which is also the member's sign of life.
+/// How often a stream says that its broker is alive, which is also the sign of life of a member that sends none.
 const ALIVE_EVERY: Duration = Duration::from_millis(500);
 
 /// What a stream says next.
@@ -47,6 +47,8 @@ type Written = oneshot::Receiver<Result<(), Rejection>>;
 pub(crate) struct Membership {
     broker: Arc<Broker>,
     join: ConsumerGroupHeartbeat,
+    /// Whether the member says itself that it lives.
+    heartbeats: bool,
     stage: Stage,
     alive: Interval,
 }
@@ -63,6 +65,8 @@ struct Member {
     shard: Arc<Shard>,
     leave: ConsumerGroupHeartbeat,
     link: Arc<MemberLink>,
+    /// Whether the member says itself that it lives.
+    heartbeats: bool,
     /// The reply that is still to be told, and what it waits for.
     welcome: Option<(GroupStreamReply, Written)>,
     /// An assignment that is to be told, and what it waits for.
@@ -85,7 +89,7 @@ impl Membership {
         let mut alive = interval(ALIVE_EVERY);
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         alive.reset();
-        let member_id = request.member_id.clone();
+        let (member_id, heartbeats) = (request.member_id.clone(), request.heartbeats);
         let join = ConsumerGroupHeartbeat {
             member_id: member_id.unwrap_or_else(|| new_member_id(request.client_id.as_deref())),
             member_epoch: MemberEpoch::JOIN,
@@ -100,7 +104,7 @@ impl Membership {
             client_host: host,
             group_id: request.group_id,
         };
-        Ok(Self { broker, join, stage: Stage::Joining, alive })
+        Ok(Self { broker, join, heartbeats, stage: Stage::Joining, alive })
     }
 
     /// What is said next, waiting for it; `None`: nothing more. Cancel safe.
@@ -139,8 +143,14 @@ impl Membership {
             owned: None,
             ..self.join.clone()
         };
-        let reply = GroupStreamReply { member_id: reply.member_id, member_epoch: reply.member_epoch };
-        Ok(Member { shard, leave, link, welcome: Some((reply, written)), next: None, told: None })
+        let heartbeats = self.heartbeats;
+        let reply = GroupStreamReply {
+            member_id: reply.member_id,
+            member_epoch: reply.member_epoch,
+            heartbeat_interval_ms: heartbeats.then_some(reply.heartbeat_interval_ms),
+        };
+        let welcome = Some((reply, written));
+        Ok(Member { shard, leave, link, heartbeats, welcome, next: None, told: None })
     }
 
     fn leave(&mut self) {
@@ -170,7 +180,7 @@ impl Member {
             }
             if self.next.is_none() {
                 let member = (&self.leave.group_id, &self.leave.member_id);
-                match self.shard.look_at_member(member, &self.link) {
+                match self.shard.look_at_member(member, &self.link, !self.heartbeats) {
                     Ok(next) => self.next = Some(next),
                     // The next sign of life tries again; the member is none the worse.
                     Err(rejection) if is_passing(&rejection) => {}
@@ -182,7 +192,9 @@ impl Member {
                     // Without an answer its log is read anew.
                     stored = written => stored.unwrap_or_else(|_closed| Err(unanswered())),
                     _ = alive.tick() => {
-                        self.shard.keep_member((&self.leave.group_id, &self.leave.member_id));
+                        if !self.heartbeats {
+                            self.shard.keep_member((&self.leave.group_id, &self.leave.member_id));
+                        }
                         return Ok(Said::Event(GroupEvent::Alive));
                     }
                 };

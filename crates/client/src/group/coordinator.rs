@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
-use yak_model::api::{FindCoordinator, Rejection};
-use yak_model::{BrokerId, ErrorCode, GroupId};
+use yak_model::api::{ConsumerGroupHeartbeat, FindCoordinator, Rejection, TopicPartitions};
+use yak_model::{BrokerId, ErrorCode, GroupId, InstanceId};
 use yak_protocol::Call;
 
+use super::Identity;
 use crate::cluster::{Backoff, Kind};
 use crate::{Address, ClientError, Cluster, Connection};
 
@@ -49,6 +50,29 @@ impl Coordinator {
 
     pub(crate) fn group_id(&self) -> &GroupId {
         &self.inner.group_id
+    }
+
+    /// What a member of the group says of itself.
+    pub(crate) fn heartbeat(
+        &self,
+        Identity { member_id, member_epoch }: Identity,
+        instance_id: Option<&InstanceId>,
+        owned: Option<Vec<TopicPartitions>>,
+    ) -> ConsumerGroupHeartbeat {
+        ConsumerGroupHeartbeat {
+            group_id: self.inner.group_id.clone(),
+            member_id,
+            member_epoch,
+            instance_id: instance_id.cloned(),
+            rack_id: None,
+            rebalance_timeout_ms: None,
+            subscribed_topics: None,
+            subscribed_regex: None,
+            server_assignor: None,
+            owned,
+            client_id: String::new(),
+            client_host: String::new(),
+        }
     }
 
     /// It is somewhere else now, or does not answer: the next question looks where.

@@ -6,8 +6,10 @@
 //!        └───────── pause ◄──────┴──────────────────────┘
 //! ```
 //!
-//! The coordinator ends the membership when the stream closes; dropping the [`Membership`] closes it.
+//! The coordinator ends the membership when the stream closes; dropping the [`Membership`] closes it. A connection may outlast
+//! a process that hangs: so the task also says regularly that it lives, on the connection for what a member says.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +68,8 @@ struct Member {
 /// A stream, joined.
 struct Stream {
     address: Address,
+    /// How often the member is to say that it lives.
+    heartbeat_interval: Option<Duration>,
     stream: TcpStream,
     lines: Lines,
 }
@@ -81,7 +85,10 @@ impl Member {
             let ended = match self.join().await {
                 Ok(stream) => {
                     let begun = Instant::now();
-                    let ended = self.listen(stream).await;
+                    let ended = tokio::select! {
+                        never = self.say_alive(stream.heartbeat_interval) => match never {},
+                        ended = self.listen(stream) => ended,
+                    };
                     // (Who is thrown out again and again joins more and more slowly.)
                     if begun.elapsed() >= SILENCE {
                         backoff.reset();
@@ -129,7 +136,7 @@ impl Member {
             group: Some(self.request.group_id.to_string()),
         };
         connection.call(&register, patience).await?.map_err(ClientError::Rejected)?;
-        let GroupStreamReply { member_id, member_epoch } =
+        let GroupStreamReply { member_id, member_epoch, heartbeat_interval_ms } =
             connection.call(&self.request, patience).await?.map_err(ClientError::Rejected)?;
         tracing::info!(group = %self.request.group_id, %member_id, %member_epoch, "joined the group");
         self.request.member_id = Some(member_id.clone());
@@ -142,7 +149,21 @@ impl Member {
         });
         let address = connection.address().clone();
         let (stream, lines, _next_id) = connection.into_parts();
-        Ok(Stream { address, stream, lines })
+        let heartbeat_interval = heartbeat_interval_ms.map(|ms| Duration::from_millis(ms.into()));
+        Ok(Stream { address, heartbeat_interval, stream, lines })
+    }
+
+    /// Says again and again that the member lives. What is answered does not count: the stream tells.
+    async fn say_alive(&self, every: Option<Duration>) -> Infallible {
+        let Some(every) = every else { return std::future::pending().await };
+        loop {
+            sleep(every).await;
+            let Some(identity) = self.standing.borrow().member.clone() else { continue };
+            let heartbeat = self.coordinator.heartbeat(identity, self.request.instance_id.as_ref(), None);
+            if let Err(error) = self.coordinator.ask(&heartbeat).await {
+                tracing::debug!(group = %self.request.group_id, %error, "the coordinator took no sign of life");
+            }
+        }
     }
 
     /// Until the stream ends.

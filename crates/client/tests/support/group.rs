@@ -30,6 +30,10 @@ pub(crate) struct FakeGroup {
     pub(crate) commits: Vec<(i32, i32, i64)>,
     /// What members said that they own: epoch and partitions.
     pub(crate) said: Vec<(i32, Vec<i32>)>,
+    /// How often members are to say that they live, in milliseconds.
+    pub(crate) heartbeat_interval_ms: u32,
+    /// In which epochs they said so.
+    pub(crate) alive: Vec<i32>,
     /// Member ids that joined.
     pub(crate) joined: Vec<String>,
     /// Member ids that left by saying so.
@@ -62,6 +66,8 @@ impl Default for FakeGroup {
             committed: BTreeMap::new(),
             commits: Vec::new(),
             said: Vec::new(),
+            heartbeat_interval_ms: 5_000,
+            alive: Vec::new(),
             joined: Vec::new(),
             left: Vec::new(),
         }
@@ -146,13 +152,19 @@ impl State {
         if heartbeat.member_epoch == MemberEpoch::LEAVE {
             self.group.left.push(heartbeat.member_id.to_string());
         }
-        let owned = heartbeat.owned.unwrap_or_default();
-        let owned = owned.iter().flat_map(|topic| topic.partitions.iter().map(|at| at.get())).collect();
-        self.group.said.push((heartbeat.member_epoch.get(), owned));
+        let epoch = heartbeat.member_epoch.get();
+        match heartbeat.owned {
+            None if epoch > 0 => self.group.alive.push(epoch),
+            owned => {
+                let owned = owned.unwrap_or_default();
+                let owned = owned.iter().flat_map(|topic| topic.partitions.iter().map(|at| at.get()));
+                self.group.said.push((epoch, owned.collect()));
+            }
+        }
         Ok(ConsumerGroupHeartbeatReply {
             member_id: heartbeat.member_id,
             member_epoch: heartbeat.member_epoch,
-            heartbeat_interval_ms: 5_000,
+            heartbeat_interval_ms: self.group.heartbeat_interval_ms,
             assignment: None,
         })
     }
@@ -169,7 +181,8 @@ impl State {
         self.group.joined.push(member_id.to_string());
         let mut heard = self.group.assigned.subscribe();
         let member_epoch = MemberEpoch::new(heard.borrow_and_update().epoch);
-        Ok((GroupStreamReply { member_id, member_epoch }, heard))
+        let heartbeat_interval_ms = stream.heartbeats.then_some(self.group.heartbeat_interval_ms);
+        Ok((GroupStreamReply { member_id, member_epoch, heartbeat_interval_ms }, heard))
     }
 }
 

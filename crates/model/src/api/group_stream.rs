@@ -2,7 +2,9 @@
 //!
 //! The connection becomes a stream: first the reply, then an event whenever the member is to own something else, and one
 //! that says "alive" twice a second. The coordinator keeps the member for as long as the stream lasts and ends its
-//! membership when it closes. What the member gives up it says, on another connection, by a consumer group heartbeat.
+//! membership when it closes. A connection may outlast the process behind it, which hangs, or the host, which is gone: a
+//! member that promises heartbeats is kept only while it sends them. What the member gives up it says, on another
+//! connection, by a consumer group heartbeat.
 //! Answers to those heartbeats may be older or newer than what has come by the stream: a member goes by the stream alone,
 //! and says the epoch that the stream told it last.
 
@@ -28,6 +30,9 @@ pub struct GroupStream {
     pub rebalance_timeout_ms: Option<u32>,
     /// What the client calls itself.
     pub client_id: Option<String>,
+    /// Whether it says itself that it lives, by consumer group heartbeats: without any for the session timeout it is no member
+    /// any more. Else its stream alone says so.
+    pub heartbeats: bool,
 }
 
 /// The member has joined.
@@ -37,6 +42,8 @@ pub struct GroupStreamReply {
     pub member_id: MemberId,
     /// Its epoch.
     pub member_epoch: MemberEpoch,
+    /// How often it is to say that it lives; `None`: it promised nothing.
+    pub heartbeat_interval_ms: Option<u32>,
 }
 
 /// What a member is told on its stream.

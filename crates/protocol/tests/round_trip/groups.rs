@@ -105,7 +105,7 @@ fn heartbeats() -> impl Strategy<Value = ConsumerGroupHeartbeat> {
 }
 
 fn streams() -> impl Strategy<Value = GroupStream> {
-    let who = (group(), option::of(member()), instance(), option::of(text()));
+    let who = (group(), option::of(member()), instance(), option::of(text()), any::<bool>());
     (who, topics(), option::of(text()), option::of(text()), option::of(any::<u32>())).prop_map(
         |(who, topics, topic_regex, assignor, rebalance_timeout_ms)| GroupStream {
             group_id: who.0,
@@ -116,6 +116,7 @@ fn streams() -> impl Strategy<Value = GroupStream> {
             assignor,
             rebalance_timeout_ms,
             client_id: who.3,
+            heartbeats: who.4,
         },
     )
 }
@@ -274,7 +275,7 @@ proptest! {
     #[test]
     fn members(
         heartbeat in outcome((member(), epoch(), any::<u32>(), by_id())),
-        joined in outcome((member(), epoch())),
+        joined in outcome((member(), epoch(), option::of(any::<u32>()))),
     ) {
         let heartbeat = heartbeat.map(|Reply { body, throttle_ms }| Reply {
             body: ConsumerGroupHeartbeatReply {
@@ -287,7 +288,11 @@ proptest! {
         });
         check(&heartbeat, ConsumerGroupHeartbeat::parse_reply)?;
         let joined = joined.map(|Reply { body, throttle_ms }| Reply {
-            body: GroupStreamReply { member_id: body.0, member_epoch: body.1 },
+            body: GroupStreamReply {
+                member_id: body.0,
+                member_epoch: body.1,
+                heartbeat_interval_ms: body.2,
+            },
             throttle_ms,
         });
         check(&joined, GroupStream::parse_reply)?;

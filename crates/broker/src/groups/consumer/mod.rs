@@ -78,7 +78,7 @@ impl Shard {
         }
     }
 
-    /// The member's stream is there: that is its sign of life. What it is to own now.
+    /// What the member is to own now. Its stream is there, which is its sign of life if `is_alive`.
     ///
     /// # Errors
     /// `COORDINATOR_NOT_AVAILABLE`, `COORDINATOR_LOAD_IN_PROGRESS`: nothing is known of it at this moment, and it is to look
@@ -87,10 +87,13 @@ impl Shard {
         self: &Arc<Self>,
         (group_id, member_id): (&GroupId, &MemberId),
         link: &Arc<MemberLink>,
+        is_alive: bool,
     ) -> Result<Acknowledged<MemberAssignment>, Rejection> {
         self.with(group_id, |state, now_ms| {
             let consumer = members_of(state, group_id)?;
-            consumer.core.handle_alive(now_ms, member_id);
+            if is_alive {
+                consumer.core.handle_alive(now_ms, member_id);
+            }
             let told = consumer.core.assignment_for(now_ms, member_id).ok_or_else(unknown_member)?;
             // When the log was read anew, its streams are not known any more.
             consumer.links.entry(member_id.clone()).or_insert_with(|| Arc::clone(link));

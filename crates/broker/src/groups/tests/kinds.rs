@@ -16,6 +16,7 @@ pub(super) fn stream(node: &Node, member: &str) -> Membership {
         assignor: None,
         rebalance_timeout_ms: None,
         client_id: Some("client".to_owned()),
+        heartbeats: false,
     };
     Membership::new(Arc::clone(&node.broker), request, "/127.0.0.1".to_owned()).expect("a membership")
 }

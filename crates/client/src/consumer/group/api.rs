@@ -47,6 +47,7 @@ impl Consumer {
             assignor: config.assignor.clone(),
             rebalance_timeout_ms: u32::try_from(config.rebalance_timeout.as_millis()).ok(),
             client_id: Some(self.cluster.config().client_id.clone()),
+            heartbeats: true,
         };
         let coordinator = Coordinator::new(&self.cluster, config.group.clone());
         let membership = Membership::begin(coordinator.clone(), request);

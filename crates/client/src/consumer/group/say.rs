@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
-use yak_model::api::{
-    ConsumerGroupHeartbeat, MemberIdentity, OffsetCommit, OffsetCommitEntry, Rejection, TopicPartitions,
-};
+use yak_model::api::{MemberIdentity, OffsetCommit, OffsetCommitEntry, Rejection, TopicPartitions};
 use yak_model::{
-    ErrorCode, GenerationId, InstanceId, MemberEpoch, MemberId, Offset, PartitionIndex, TopicId,
-    TopicPartition,
+    ErrorCode, GenerationId, InstanceId, MemberEpoch, Offset, PartitionIndex, TopicId, TopicPartition,
 };
 
 use super::Group;
@@ -105,28 +102,6 @@ impl Saying {
         timeout(EPOCH_PATIENCE, wait).await.unwrap_or(Err(Unsaid::Interrupted))
     }
 
-    fn heartbeat(
-        &self,
-        member_id: MemberId,
-        member_epoch: MemberEpoch,
-        owned: Option<Vec<TopicPartitions>>,
-    ) -> ConsumerGroupHeartbeat {
-        ConsumerGroupHeartbeat {
-            group_id: self.coordinator.group_id().clone(),
-            member_id,
-            member_epoch,
-            instance_id: self.instance_id.clone(),
-            rack_id: None,
-            rebalance_timeout_ms: None,
-            subscribed_topics: None,
-            subscribed_regex: None,
-            server_assignor: None,
-            owned,
-            client_id: String::new(),
-            client_host: String::new(),
-        }
-    }
-
     /// Commits. The answers are in order.
     pub(super) async fn commit(&mut self, batch: &[Commit]) -> Result<Vec<Result<(), Rejection>>, Unsaid> {
         loop {
@@ -193,8 +168,10 @@ pub(super) async fn commit(mut saying: Saying, batch: Vec<Commit>) -> Said {
 /// Says what is owned.
 pub(super) async fn acknowledge(mut saying: Saying, topics: Vec<TopicPartitions>, told: Told) -> Said {
     let incarnation = saying.incarnation;
-    while let Ok(Identity { member_id, member_epoch }) = saying.identity() {
-        let heartbeat = saying.heartbeat(member_id, member_epoch, Some(topics.clone()));
+    while let Ok(identity) = saying.identity() {
+        let member_epoch = identity.member_epoch;
+        let heartbeat =
+            saying.coordinator.heartbeat(identity, saying.instance_id.as_ref(), Some(topics.clone()));
         match saying.coordinator.ask(&heartbeat).await {
             Ok(_) => return Said::Acknowledged(incarnation, Ok(told)),
             Err(ClientError::Rejected(rejection))
@@ -212,9 +189,10 @@ pub(super) async fn acknowledge(mut saying: Saying, topics: Vec<TopicPartitions>
 
 /// Leaves the group, if the coordinator can be told soon.
 pub(super) async fn leave(mut saying: Saying) {
-    let Ok(Identity { member_id, .. }) = saying.identity() else { return };
-    let epoch = if saying.instance_id.is_some() { MemberEpoch::LEAVE_STATIC } else { MemberEpoch::LEAVE };
-    let heartbeat = saying.heartbeat(member_id, epoch, None);
+    let Ok(mut identity) = saying.identity() else { return };
+    identity.member_epoch =
+        if saying.instance_id.is_some() { MemberEpoch::LEAVE_STATIC } else { MemberEpoch::LEAVE };
+    let heartbeat = saying.coordinator.heartbeat(identity, saying.instance_id.as_ref(), None);
     match timeout(LEAVE_PATIENCE, saying.coordinator.ask(&heartbeat)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::info!(%error, "the coordinator was not told of leaving"),

@@ -45,6 +45,7 @@ pub(crate) fn read_request(fields: &mut Fields<'_, '_>) -> Result<GroupStream, P
         assignor: fields.optional("assignor", |node| node.label())?,
         rebalance_timeout_ms: fields.optional_count("rebalance_timeout_ms")?,
         client_id: fields.optional("client_id", |node| node.label())?,
+        heartbeats: fields.optional("heartbeats", |node| node.bool())?.unwrap_or(false),
     })
 }
 
@@ -73,6 +74,7 @@ impl Call for GroupStream {
             object.optional("assignor", self.assignor.as_ref());
             object.optional("rebalance_timeout_ms", self.rebalance_timeout_ms.as_ref());
             object.optional("client_id", self.client_id.as_ref());
+            object.optional("heartbeats", self.heartbeats.then_some(&true));
         });
     }
 
@@ -81,6 +83,7 @@ impl Call for GroupStream {
             Ok(GroupStreamReply {
                 member_id: words::member_id(fields)?,
                 member_epoch: words::member_epoch(fields)?,
+                heartbeat_interval_ms: fields.optional_count("heartbeat_interval_ms")?,
             })
         })
     }
@@ -91,6 +94,7 @@ impl ReplyBody for GroupStreamReply {
         let mut object = ObjectWriter::begin(out);
         object.field("member_id", self.member_id.as_str());
         object.field("member_epoch", &self.member_epoch.get());
+        object.optional("heartbeat_interval_ms", self.heartbeat_interval_ms.as_ref());
         object.end();
     }
 }
