@@ -77,8 +77,7 @@ impl Classic {
         };
         let assignment: Bytes =
             encode_assignment(&Assignment { assigned_partitions, ..Assignment::default() }, 0);
-        let assignments =
-            vec![SyncGroupRequestAssignment { member_id: self.id.clone(), assignment, ..Default::default() }];
+        let assignments = vec![SyncGroupRequestAssignment { member_id: self.id.clone(), assignment }];
         let request = SyncGroupRequest {
             group_id: "g".to_owned(),
             generation_id,

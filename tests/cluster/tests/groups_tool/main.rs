@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
-use yak_testkit::{
-    Broker, BrokerBuilder, ClusterBuilder, Finished, Running, Socket, run, run_with_input, wait_for,
-};
+use yak_testkit::{Broker, BrokerBuilder, Finished, Running, Socket, run, run_with_input, wait_for};
 
 /// A broker with a topic `orders` of three partitions, each with ten records.
 struct Setting {
