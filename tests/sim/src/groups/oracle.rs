@@ -5,7 +5,7 @@
 //! | GRP-1 OneOwner | server-side: no two members own a partition, unless one was silent for its session or did not give up in time |
 //! | GRP-2 OneAssignment | classic: an assignment is told to members of its generation, each partition to one |
 //! | GRP-3 OldGeneration | classic: once a generation was told, nothing is taken from a member of an older one |
-//! | GRP-4 OldEpoch | server-side: once a member has said an epoch to a coordinator, that takes nothing from it in an older one |
+//! | GRP-4 OldEpoch | server-side: once a member has said an epoch to a coordinator, that takes nothing from it in an older one; who joins is in a later epoch than its id was ever told |
 //! | GRP-5 UnknownMember | nothing is taken from whoever the coordinator has forgotten |
 //! | GRP-6 OneInstance | an instance id has one process: nothing is taken from the one before, no other one gets in while it lives |
 //! | GRP-7 FencedCommit | a commit is taken from whoever was told the partition last |
@@ -75,8 +75,8 @@ pub struct Oracle {
     classic: Classic,
     /// The latest epoch that each member has said and was let in with.
     said: BTreeMap<MemberId, MemberEpoch>,
-    /// The latest epoch that anybody was told.
-    told: MemberEpoch,
+    /// The latest epoch that each member was told.
+    told: BTreeMap<MemberId, MemberEpoch>,
     heard_ms: BTreeMap<MemberId, u64>,
     revoking_since_ms: BTreeMap<MemberId, u64>,
     members: BTreeSet<MemberId>,
@@ -135,7 +135,8 @@ impl Oracle {
 
     /// The same of the server-side group.
     pub fn loads_consumer(&mut self, group: &StoredConsumerGroup) {
-        let (epoch, told) = (group.epoch.unwrap_or_default(), self.told);
+        let epoch = group.epoch.unwrap_or_default();
+        let told = self.told.values().max().copied().unwrap_or_default();
         if told > MemberEpoch::new(0) {
             let what = || format!("epoch {epoch} of {told}");
             self.must("GRP-8 NothingForgotten", epoch >= told, what);
@@ -156,6 +157,12 @@ impl Oracle {
         for id in &ids {
             self.forgotten.remove(id);
         }
+        for member in &consumer.members {
+            let (id, epoch) = (&member.member_id, member.member_epoch);
+            if let Some(told) = self.told.get(id).copied().filter(|_| !self.members.contains(id)) {
+                self.must("GRP-4 OldEpoch", epoch > told, || format!("{id} joins in {epoch}, told {told}"));
+            }
+        }
         self.members = ids;
         for member in &consumer.members {
             if member.state == MemberState::Revoking {
@@ -169,7 +176,10 @@ impl Oracle {
     /// An answer leaves the coordinator.
     pub fn shown(&mut self, reply: &Reply) {
         match reply {
-            Reply::Beaten(Ok(reply)) => self.told = self.told.max(reply.member_epoch),
+            Reply::Beaten(Ok(reply)) => {
+                let told = self.told.entry(reply.member_id.clone()).or_default();
+                *told = reply.member_epoch.max(*told);
+            }
             Reply::Committed(partition, Ok(())) => {
                 self.totals.commits += 1;
                 *self.commits.entry(*partition).or_default() += 1;
